@@ -1,0 +1,1 @@
+"""The ground floor: what training, evaluation, server and ui share. No torch, no web framework."""

@@ -1,0 +1,55 @@
+"""The database's engine and session: SQLite in WAL mode by default, PostgreSQL by URL."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError
+from sqlalchemy.orm import Session
+
+from app.errors import InputError
+
+_BUSY_TIMEOUT_MS = 30_000
+
+
+def open_engine(url: str) -> Engine:
+    """An engine for ``sqlite:///FILE`` or ``postgresql://USER@HOST/NAME`` (psycopg 3).
+
+    Raises:
+        InputError: the URL cannot be read, names another kind of database, or a folder that does not exist.
+    """
+    try:
+        parsed = make_url(url)
+    except ArgumentError:
+        raise InputError(
+            "the database URL cannot be read", remedy="write it like sqlite:///himed.db or postgresql://user@host/name"
+        ) from None
+    backend = parsed.get_backend_name()
+    if backend == "postgresql":
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+    if backend != "sqlite":
+        raise InputError(f"unsupported database {backend!r}", remedy="use sqlite:/// or postgresql://")
+    if parsed.database and parsed.database != ":memory:" and not Path(parsed.database).resolve().parent.is_dir():
+        raise InputError("the database's folder does not exist", file=parsed.database, remedy="create it first")
+    engine = create_engine(parsed)
+    event.listen(engine, "connect", _set_pragmas)
+    return engine
+
+
+def _set_pragmas(connection: Any, _record: object) -> None:
+    cursor = connection.cursor()
+    # WAL: readers (the results page) do not wait for a run's writer. NORMAL is durable against a killed process.
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=NORMAL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
+    cursor.close()
+
+
+@contextmanager
+def open_session(engine: Engine) -> Iterator[Session]:
+    """A session that commits at the end, or rolls back when the block raises."""
+    with Session(engine, expire_on_commit=False) as session, session.begin():
+        yield session

@@ -1,0 +1,1 @@
+"""Evaluation: benchmarks, generation, scoring, statistics and the results database."""

@@ -1,0 +1,1 @@
+"""Benchmarks: items, loaders and the ones that himed knows by name."""

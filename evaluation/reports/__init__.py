@@ -1,0 +1,1 @@
+"""Reports of runs and comparisons: terminal, Markdown, CSV, JSON, Parquet and HTML."""

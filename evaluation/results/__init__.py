@@ -1,0 +1,1 @@
+"""The results database: tables, migrations, records and the `himed-results` command."""

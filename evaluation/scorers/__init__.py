@@ -1,0 +1,1 @@
+"""Scorers: each gives one metric of one generation, by name and version."""

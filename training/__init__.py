@@ -1,0 +1,1 @@
+"""Training: both systems, from base model to served checkpoint."""
