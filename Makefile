@@ -1,0 +1,61 @@
+# himed: `make demo` and `make test` do everything on a fresh machine with Python 3.11; both can be run again at any time.
+SHELL := /bin/bash
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+# GPU=1 installs the CUDA stack of a GPU node in place of the CPU one.
+STACK := $(if $(GPU),gpu,cpu)
+LOCK := requirements/$(STACK).lock
+STAMP := $(VENV)/.setup-$(STACK)
+# Where PyTorch's CPU builds are found when pip's own index has none (no CUDA libraries are needed on a CPU).
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
+
+.PHONY: help setup demo test test-fast lint format lock clean
+help:
+	@echo "make setup    install the locked environment into $(VENV) (GPU=1 for a CUDA node)"
+	@echo "make demo     build a tiny model, serve it with vLLM, evaluate it on the sample benchmark, print the table"
+	@echo "make test     all tests; make test-fast leaves out vLLM, training and browser"
+	@echo "make lint     ruff, mypy, import-linter;  make format mends what can be mended"
+	@echo "make lock     resolve the lock files anew;  make clean removes $(VENV) and the demo's files"
+
+setup: $(STAMP)
+
+$(STAMP): $(LOCK) pyproject.toml
+	@echo "== setup: installing $(LOCK) into $(VENV) (the first time takes a few minutes)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@rm -f $(VENV)/.setup-*
+ifdef GPU
+	$(BIN)/pip install -q --no-deps -r $(LOCK)
+else
+	$(BIN)/pip install -q --no-deps -r $(LOCK) || $(BIN)/pip install -q --no-deps --extra-index-url $(TORCH_INDEX) -r $(LOCK)
+endif
+	$(BIN)/pip install -q --no-deps -e .
+	@touch $@
+	@echo "== setup: done"
+
+demo: setup
+	@$(BIN)/himed-demo
+
+test: setup
+	@echo "== test: the whole suite, vLLM included"
+	@$(BIN)/python -m pytest
+
+test-fast: setup
+	@$(BIN)/python -m pytest -m "not slow"
+
+lint: setup
+	@echo "== lint: ruff, mypy, import-linter"
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: setup
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+lock: setup
+	UV_EXTRA_INDEX_URL=$${UV_EXTRA_INDEX_URL-$(TORCH_INDEX)} requirements/lock.sh $(BIN)/uv
+
+clean:
+	rm -rf $(VENV) .demo

