@@ -12,7 +12,7 @@ common=(pyproject.toml --quiet --no-header --no-annotate --no-emit-index-url --n
 # vLLM fails on a CPU. Nothing here uses it, so the lock leaves it out and is installed with --no-deps.
 "$uv" pip compile "${common[@]}" --extra cpu |
   sed -E '/^(torchvision|torchaudio|torchcodec|triton)==/d' > requirements/cpu.lock.new
-"$uv" pip compile "${common[@]}" --extra gpu > requirements/gpu.lock.new
+env -u UV_FIND_LINKS -u UV_EXTRA_INDEX_URL "$uv" pip compile "${common[@]}" --extra gpu > requirements/gpu.lock.new
 for stack in cpu gpu; do
   { echo "# Complete: install with pip install --no-deps -r requirements/$stack.lock. Made by requirements/lock.sh."
     cat "requirements/$stack.lock.new"; } > "requirements/$stack.lock"
