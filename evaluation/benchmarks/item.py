@@ -16,8 +16,9 @@ Kind = Literal["mcq", "qa", "dialogue"]
 class Item:
     """One question.
 
-    ``id`` comes from the content (`content_id`), so it survives reordering of the file; the second copy of an exact
-    duplicate has ``-2`` behind it and names the first in ``duplicate_of``. ``cluster`` is the same for all items whose
+    ``id`` comes from the content (`content_id`), so it survives reordering of the file; a second item with the same
+    content has ``-2`` behind it. ``duplicate_of`` names the first item with the same question, options (in any order)
+    and right answer. ``cluster`` is the same for all items whose
     question is the same after normalisation: the unit of resampling in every bootstrap.
     """
 
@@ -33,6 +34,7 @@ class Item:
     groups: dict[str, str] = field(default_factory=dict)  # "system", "type", "subject", "source", ...
     cluster: str = ""
     duplicate_of: str | None = None
+    own_id: str | None = None  # the file's id beside its number; predictions may name it
 
 
 @dataclass(frozen=True, slots=True)

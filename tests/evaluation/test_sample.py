@@ -194,16 +194,13 @@ def test_predictions_name_one_item_each_by_id_or_exact_question() -> None:
     assert len({row["id"] for row in named}) == len(PREDICTIONS)
     assert {"id" in row for row in PREDICTIONS} == {True, False}
     assert all(("id" in row) != ("question" in row) for row in PREDICTIONS)
-    # The number of a fact and the language name one item as well as its id does.
-    numbers = [(item["number"] if "id" in row else None) for item, row in zip(named, PREDICTIONS, strict=True)]
-    assert [row.get("number") for row in PREDICTIONS] == numbers
     open_ones = {row["language"] for row in named if row["type"] == "QA"}
     assert open_ones == {language.english for language in LANGUAGES}
 
 
 def test_predictions_hold_every_case_that_a_report_shows() -> None:
     for row in PREDICTIONS:
-        assert set(row) - {"id", "number", "question"} == {
+        assert set(row) - {"id", "question"} == {
             "language",
             "response",
             "judge_language",
