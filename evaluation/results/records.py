@@ -1,9 +1,18 @@
 """A run's results as plain objects: items with their generations and scores."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
-from evaluation.benchmarks.item import Item
+from sqlalchemy import Select, select
+from sqlalchemy.orm import Session
+
+from app.errors import InputError
+from evaluation.benchmarks.item import Item, Kind
+from evaluation.results.tables import GenerationRow, ItemRow, RunItemRow, RunRow, ScoreRow
+
+LAST = "last"
+_LISTED = 5  # runs named in an error
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +49,106 @@ class Record:
 
     item: Item
     generations: list[Generation] = field(default_factory=list)
+
+
+def load_run(session: Session, run: str) -> RunRow:
+    """The run of an id, of the start of an id that no other run shares (in any case), or of the word ``last``.
+
+    Raises:
+        InputError: no run, or more than one, fits; the message names the newest of those in question.
+    """
+    newest = select(RunRow).order_by(RunRow.started.desc(), RunRow.id.desc())
+    if run == LAST:
+        found: Sequence[RunRow] = session.scalars(newest.limit(1)).all()
+    else:
+        fitting = newest.where(RunRow.id.startswith(run.upper(), autoescape=True))
+        found = session.scalars(fitting).all() if run else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(f"{len(found)} runs start with {run!r}: {_name_runs(found)}", remedy="give more of the id")
+    recent = session.scalars(newest.limit(_LISTED)).all()
+    if not recent:
+        raise InputError("the results database holds no run", remedy="make one with himed-eval")
+    raise InputError(f"no run {run!r}", remedy=f"the newest are {_name_runs(recent)}")
+
+
+def _name_runs(runs: Sequence[RunRow]) -> str:
+    named = [f"{run.id} ({run.benchmark.name}, {run.model.name})" for run in runs[:_LISTED]]
+    return ", ".join(named + ["..."] * (len(runs) > _LISTED))
+
+
+def load_records(session: Session, run: RunRow) -> list[Record]:
+    """All items of a run in its order, each with its generations and their scores, in three queries.
+
+    Options and gold are those shown in the run. Where several versions of a scorer have scored a generation, the
+    score that was written last stands.
+    """
+    records: dict[str, Record] = {}
+    for row in session.execute(_items_query(run)):
+        shown = Item(
+            id=row.id,
+            row=row.row,
+            number=row.number,
+            kind=cast(Kind, row.kind),
+            question=row.question,
+            options=row.options,
+            gold=row.gold,
+            reference=row.reference,
+            language=row.language,
+            groups=row.groups,
+            cluster=row.cluster,
+            duplicate_of=row.duplicate_of,
+        )
+        records[row.id] = Record(shown)
+
+    generations: dict[int, Generation] = {}
+    for row in session.execute(_generations_query(run)):
+        generation = Generation(
+            sample=row.sample,
+            text=row.text,
+            reasoning=row.reasoning,
+            finish_reason=row.finish_reason,
+            prompt_tokens=row.prompt_tokens,
+            completion_tokens=row.completion_tokens,
+            latency_s=row.latency_s,
+            error=row.error,
+            messages=row.messages,
+            id=row.id,
+        )
+        generations[row.id] = generation
+        records[row.item_id].generations.append(generation)
+
+    for row in session.execute(_scores_query(run)):
+        # A run that is going on may have stored a generation since the query before.
+        if (scored := generations.get(row.generation_id)) is not None:
+            scored.scores[row.scorer] = Score(row.scorer, row.version, row.value, row.label, row.detail)
+    return list(records.values())
+
+
+def _items_query(run: RunRow) -> Select[Any]:
+    item = ItemRow.__table__.c
+    shown = RunItemRow.__table__.c
+    own = [column for column in item if column.name not in {"options", "gold", "position", "benchmark_id"}]
+    return (
+        select(*own, shown.options, shown.gold)
+        .join_from(RunItemRow, ItemRow, item.id == shown.item_id)
+        .where(shown.run_id == run.id, item.benchmark_id == run.benchmark_id)
+        .order_by(shown.position)
+    )
+
+
+def _generations_query(run: RunRow) -> Select[Any]:
+    generation = GenerationRow.__table__.c
+    columns = [column for column in generation if column.name not in {"run_id", "created"}]
+    return select(*columns).where(generation.run_id == run.id).order_by(generation.sample)
+
+
+def _scores_query(run: RunRow) -> Select[Any]:
+    score = ScoreRow.__table__.c
+    return (
+        select(score.generation_id, score.scorer, score.version, score.value, score.label, score.detail)
+        .join_from(ScoreRow, GenerationRow, GenerationRow.id == score.generation_id)
+        .where(GenerationRow.run_id == run.id)
+        .order_by(score.id)
+    )

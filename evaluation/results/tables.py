@@ -43,7 +43,12 @@ class Base(DeclarativeBase):
             "pk": "pk_%(table_name)s",
         }
     )
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON, datetime: UtcDateTime}  # noqa: RUF012
+    # Without none_as_null an absent value is stored as the JSON text "null", which no `IS NULL` of a user finds.
+    type_annotation_map = {  # noqa: RUF012
+        dict[str, Any]: JSON(none_as_null=True),
+        list[Any]: JSON(none_as_null=True),
+        datetime: UtcDateTime,
+    }
 
 
 class BenchmarkRow(Base):
@@ -115,6 +120,7 @@ class RunRow(Base):
     started: Mapped[datetime] = mapped_column(default=utc_now)
     heartbeat: Mapped[datetime] = mapped_column(default=utc_now)
     finished: Mapped[datetime | None]
+    owner: Mapped[str | None] = mapped_column(String(200))  # host:process that works on it; None when nobody does
 
     benchmark: Mapped[BenchmarkRow] = relationship(lazy="joined")
     model: Mapped[ModelRow] = relationship(lazy="joined")

@@ -1,0 +1,53 @@
+"""How every command line of this package ends: one line for bad input, one exit code for each way out."""
+
+import os
+import sys
+from typing import NoReturn
+
+import typer
+
+from app.errors import InputError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def run_command(app: typer.Typer, name: str) -> NoReturn:
+    """Run a Typer application as the console script ``name`` and exit.
+
+    Exit codes: the command's own (0, or what it raised as `typer.Exit`); 2 for bad input (`InputError`, a wrong
+    option, a database that cannot be reached), said in one line on stderr; 130 after Ctrl-C; 1 when the reader of
+    a pipe has gone. Any other exception is a fault of ours and leaves its traceback.
+    """
+    try:
+        try:
+            app(prog_name=name)  # leaves by SystemExit
+        finally:
+            sys.stdout.flush()
+    except InputError as error:
+        _print_error(name, str(error))
+        code = BAD_INPUT
+    except BrokenPipeError:
+        # `head` has seen enough. The interpreter flushes stdout once more at exit, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except _database_errors() as error:
+        # Only the driver's words: SQLAlchemy's hold the statement with its values. Drivers leave the password out.
+        _print_error(name, f"the database failed: {' '.join(str(getattr(error, 'orig', error)).split())}")
+        code = BAD_INPUT
+    sys.exit(code)
+
+
+def _print_error(name: str, message: str) -> None:
+    print(f"{name}: error: {message}", file=sys.stderr)
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    """SQLAlchemy's error for a database that is away, locked or full; nothing where it was never imported."""
+    if "sqlalchemy" not in sys.modules:
+        return ()
+    from sqlalchemy.exc import OperationalError
+
+    return (OperationalError,)

@@ -1,0 +1,228 @@
+"""From scores to figures: what each metric counts, over whom, and with which interval."""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.orm import Session
+
+from app.languages import get_language
+from evaluation.benchmarks.item import Item, best_constant_answer, chance_accuracy
+from evaluation.reports.model import Baselines, BenchmarkInfo, Failure, InvalidInfo, Metric, Report, RunInfo
+from evaluation.results.records import Generation, Record, Score, load_records
+from evaluation.results.tables import RunRow
+from evaluation.statistics import interval, majority_vote, pass_at_k
+
+
+@dataclass(frozen=True, slots=True)
+class MetricDefinition:
+    """A metric: read from the scores of ``scorer``.
+
+    ``read`` gives the value of one score, None where it is unknown. With ``applies_to`` the metric speaks only of those
+    items: one of them without a generation counts as missing.
+    """
+
+    scorer: str
+    read: Callable[[Score], float | None]
+    applies_to: Callable[[Item], bool] = lambda item: True
+
+
+def _value(score: Score) -> float | None:
+    return score.value
+
+
+def _right(score: Score) -> float:
+    # A reply without a readable choice is no right answer, and stays in the denominator; `unparsed` says how many.
+    return score.value or 0.0
+
+
+def _unknown(score: Score) -> float:
+    return float(score.value is None)
+
+
+def _consistent(score: Score) -> float | None:
+    return None if score.label not in _DETERMINED else float(score.label == "consistent")
+
+
+def _mixed(score: Score) -> float | None:
+    return None if score.label not in _DETERMINED else float(score.label == "mixed")
+
+
+def _undetermined(score: Score) -> float | None:
+    return None if score.label == "no answer" else float(score.label == "undetermined")
+
+
+def _is_choice(item: Item) -> bool:
+    return item.options is not None
+
+
+def _is_open(item: Item) -> bool:
+    return item.options is None
+
+
+_DETERMINED = {"consistent", "mixed", "inconsistent"}
+
+# In the order of the reports. `accuracy_deduplicated`, `accuracy_majority` and `pass_at_k` are made from `accuracy`.
+METRICS: dict[str, MetricDefinition] = {
+    "accuracy": MetricDefinition("choice", _right, _is_choice),
+    "unparsed": MetricDefinition("choice", _unknown, _is_choice),
+    "exact_match": MetricDefinition("exact_match", _value, _is_open),
+    "normalised_match": MetricDefinition("normalised_match", _value, _is_open),
+    "judge_correct": MetricDefinition("judge_correct", _value),
+    "judge_language": MetricDefinition("judge_language", _value),
+    "cut_off": MetricDefinition("cut_off", _value),
+    "language_consistency": MetricDefinition("language", _consistent),
+    "language_mixed": MetricDefinition("language", _mixed),
+    "language_undetermined": MetricDefinition("language", _undetermined),
+    "reasoning_language_consistency": MetricDefinition("reasoning_language", _consistent),
+    "reasoning_language_mixed": MetricDefinition("reasoning_language", _mixed),
+    "reasoning_language_undetermined": MetricDefinition("reasoning_language", _undetermined),
+    "langdetect_agreement": MetricDefinition("langdetect", _value),
+    "well_formed": MetricDefinition("format", _value),
+    "devanagari_share": MetricDefinition("devanagari_share", _value),
+}
+
+
+def item_values(records: Iterable[Record], metric: str) -> dict[str, float | None]:
+    """A metric's value per item id: the mean over its generations with a known value, None where none is known.
+
+    Items that the metric does not speak of are left out.
+    """
+    definition = METRICS[metric]
+    values: dict[str, float | None] = {}
+    for record in records:
+        scores = [score for g in record.generations if (score := g.scores.get(definition.scorer)) is not None]
+        if not scores and (
+            not definition.applies_to(record.item) or any(g.text is not None for g in record.generations)
+        ):
+            continue
+        known = [value for score in scores if (value := definition.read(score)) is not None]
+        values[record.item.id] = sum(known) / len(known) if known else None
+    return values
+
+
+def measure(records: Sequence[Record]) -> dict[str, Metric]:
+    """All metrics of some records. One that no generation has a score for is left out."""
+    scored = {name for record in records for g in record.generations for name in g.scores}
+    metrics: dict[str, Metric] = {}
+    for name, definition in METRICS.items():
+        if definition.scorer not in scored:
+            continue
+        metrics[name] = _aggregate(records, item_values(records, name))
+        if name == "accuracy":
+            metrics |= _accuracies(records)
+    return metrics
+
+
+def _accuracies(records: Sequence[Record]) -> dict[str, Metric]:
+    first_copies: dict[str, Record] = {}
+    for record in records:
+        first_copies.setdefault(record.item.duplicate_of or record.item.id, record)
+    unique = list(first_copies.values())
+    made = {"accuracy_deduplicated": _aggregate(unique, item_values(unique, "accuracy"))}
+    if any(len(record.generations) > 1 for record in records):
+        choices = {r.item.id: _choices(r) for r in records if _is_choice(r.item)}
+        golds = {r.item.id: r.item.gold for r in records}
+        majority = {id: float(majority_vote(c) == golds[id]) if c else None for id, c in choices.items()}
+        k = max(len(c) for c in choices.values())
+        # An item whose generations failed in part says nothing about k of them.
+        passed = {id: pass_at_k(k, c.count(golds[id]), k) if len(c) == k else None for id, c in choices.items()}
+        made["accuracy_majority"] = _aggregate(records, majority)
+        made["pass_at_k"] = _aggregate(records, passed)
+    return made
+
+
+def _choices(record: Record) -> list[str | None]:
+    scores = [g.scores["choice"] for g in record.generations if "choice" in g.scores]
+    return [None if score.value is None else score.label for score in scores]
+
+
+def _aggregate(records: Sequence[Record], values: dict[str, float | None]) -> Metric:
+    known = [(value, r.item.cluster) for r in records if (value := values.get(r.item.id)) is not None]
+    missing = len(values) - len(known)
+    if not known:
+        return Metric(value=None, n=0, missing=missing)
+    numbers = [value for value, _ in known]
+    ci95, method = interval(numbers, [cluster for _, cluster in known])
+    return Metric(value=sum(numbers) / len(numbers), n=len(known), ci95=ci95, missing=missing, method=method)
+
+
+def group_records(records: Iterable[Record]) -> dict[str, dict[str, list[Record]]]:
+    """Records by group and value: the item's language (in English), its tier, kind, and the benchmark's own groups."""
+    groups: dict[str, dict[str, list[Record]]] = defaultdict(lambda: defaultdict(list))
+    for record in records:
+        language = get_language(record.item.language)
+        groups["language"][language.english].append(record)
+        if language.tier is not None:
+            groups["tier"][language.tier].append(record)
+        groups["kind"][record.item.kind].append(record)
+        for group, value in record.item.groups.items():
+            groups[group][value].append(record)
+    return {group: {value: by_value[value] for value in sorted(by_value)} for group, by_value in groups.items()}
+
+
+def baselines(items: Sequence[Item]) -> Baselines | None:
+    """The best constant answer and chance over the multiple-choice items; None without any."""
+    constant, chance = best_constant_answer(items), chance_accuracy(items)
+    if constant is None or chance is None:
+        return None
+    letter, accuracy, n = constant
+    return Baselines(constant_answer=letter, constant_accuracy=accuracy, chance=chance, n=n)
+
+
+def build_report(session: Session, run: RunRow) -> Report:
+    """The report of a run as it stands in the database, finished or not."""
+    records = load_records(session, run)
+    return report_records(run, records)
+
+
+def report_records(run: RunRow, records: Sequence[Record]) -> Report:
+    """The report of a run whose records are at hand."""
+    failures = [
+        Failure(item=r.item.id, row=r.item.row, sample=g.sample, error=g.error or "no generation")
+        for r in records
+        for g in _failed_or_absent(r, run.samples)
+    ]
+    benchmark = run.benchmark
+    groups = {
+        group: {value: measure(members) for value, members in values.items()}
+        for group, values in group_records(records).items()
+        # A group with one value over all items says what the whole says, but the language is always asked for.
+        if len(values) > 1 or group == "language"
+    }
+    return Report(
+        run=RunInfo(
+            id=run.id,
+            status=run.status,
+            model=run.model.name,
+            format=run.model.format,
+            source=run.source,
+            samples=run.samples,
+            n=run.n,
+            failed=len(failures),
+            started=run.started,
+            finished=run.finished,
+            code_version=run.code_version,
+            settings=run.settings,
+            packages=run.packages,
+        ),
+        benchmark=BenchmarkInfo(
+            name=benchmark.name,
+            version=benchmark.version,
+            sha256=benchmark.sha256,
+            n=benchmark.n,
+            invalid=len(benchmark.invalid),
+            duplicates=benchmark.duplicates,
+            invalid_rows=[InvalidInfo(**row) for row in benchmark.invalid],
+        ),
+        metrics=measure(records),
+        groups=groups,
+        baselines=baselines([record.item for record in records]),
+        failures=failures,
+    )
+
+
+def _failed_or_absent(record: Record, samples: int) -> list[Generation]:
+    failed = [g for g in record.generations if g.text is None]
+    done = {g.sample for g in record.generations}
+    return failed + [Generation(sample=s, text=None) for s in range(samples) if s not in done]

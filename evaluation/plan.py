@@ -1,0 +1,165 @@
+"""What a run will do, resolved: items, prompts, sampling settings and the fingerprint that finds the run again."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from app.endpoint import Sampling
+from app.endpoint.settings import normalise_base_url
+from app.errors import InputError
+from app.formats import Format
+from app.prompts import Example, build_messages, prompt_hash
+from evaluation.benchmarks.item import Benchmark, Item
+from evaluation.benchmarks.registry import load_benchmark
+from evaluation.benchmarks.selection import few_shot_examples, select
+from evaluation.benchmarks.shuffle import shuffle_options
+from evaluation.config import EvalConfig
+from evaluation.predictions import Predictions, load_predictions
+from evaluation.revision import checkpoint_revision, trained_format
+
+# The recipes' settings at test time. HiMed's paper does not state them: greedy, with the length of its RL completions.
+DEFAULT_SAMPLING: dict[Format, Sampling] = {
+    "plain": Sampling(temperature=0.0, max_tokens=1024),
+    "himed": Sampling(temperature=0.0, max_tokens=1280),
+    "cure-med": Sampling(temperature=0.6, top_p=0.95, top_k=20, repetition_penalty=1.2, max_tokens=1024),
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved evaluation. ``items`` are the selected ones, with their options as they will be shown."""
+
+    config: EvalConfig
+    benchmark: Benchmark
+    items: tuple[Item, ...]
+    source: str  # model, endpoint or predictions
+    model_name: str
+    revision: str
+    format: Format
+    sampling: Sampling
+    fingerprint: str
+    prompt_hash: str
+    predictions: Predictions | None = None
+
+    @property
+    def generations(self) -> int:
+        """How many generations the run has when it is finished."""
+        return len(self.items) * self.config.samples
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """The resolved configuration, as it is stored with the run."""
+        settings = self.config.model_dump(mode="json", exclude={"db", "json_file", "new", "dry_run"})
+        if self.predictions is not None:
+            rows = {"set_aside": self.predictions.invalid, "unread_verdicts": self.predictions.unread}
+            settings |= {name: [asdict(row) for row in found] for name, found in rows.items()}
+        return settings | {"format": self.format, "sampling": self.sampling.model_dump(exclude_defaults=True)}
+
+    def messages(self, item: Item) -> list[dict[str, str]]:
+        """The prompt of an item."""
+        examples = few_shot_examples(self.benchmark, self.config.few_shot, item, seed=self.config.seed)
+        messages = build_messages(
+            item.question,
+            format=self.format,
+            language=item.language,
+            options=item.options,
+            examples=[_as_example(example) for example in examples],
+        )
+        return [dict(message) for message in messages]  # type: ignore[arg-type]
+
+    def seed_of(self, item: Item, sample: int) -> int:
+        """A request's seed: of the run's seed, the item and the sample number alone, so that a resume repeats it."""
+        digest = hashlib.sha256(f"{self.config.seed}:{item.id}:{sample}".encode()).digest()
+        return int.from_bytes(digest[:4], "big") >> 1
+
+
+def make_plan(config: EvalConfig, data_dir: Path | None) -> Plan:
+    """Load the benchmark, select its items and resolve every setting.
+
+    Raises:
+        InputError: the benchmark, a selection or the checkpoint cannot be used.
+    """
+    benchmark = load_benchmark(config.bench, data_dir=data_dir, language=config.language, allow_hub=config.allow_hub)
+    selected = select(benchmark, limit=config.limit, languages=config.languages, groups=config.groups)
+    seed = config.shuffle_options
+    items = tuple(selected if seed is None else (shuffle_options(item, seed) for item in selected))
+    source, name, revision, where = _identify(config)
+    format = config.format or (trained_format(config.model) if config.model else None) or "plain"
+    sampling = _sampling(config, format)
+    templates = prompt_hash(format)
+    decides: dict[str, Any] = {
+        "benchmark": benchmark.sha256,
+        "items": [item.id for item in items],
+        "shuffle_options": seed,
+        "source": source,
+        "where": where,
+        "model": name,
+        "revision": revision,
+        "format": format,
+    }
+    if source != "predictions":
+        decides |= {
+            "prompts": templates,
+            "sampling": sampling.model_dump(),
+            "samples": config.samples,
+            "seed": config.seed,
+            "few_shot": config.few_shot,
+        }
+    return Plan(
+        config=config,
+        benchmark=benchmark,
+        items=items,
+        source=source,
+        model_name=name,
+        revision=revision,
+        format=format,
+        sampling=sampling,
+        fingerprint=hashlib.sha256(orjson.dumps(decides)).hexdigest(),
+        prompt_hash=templates,
+        predictions=load_predictions(config.predictions, benchmark) if config.predictions else None,
+    )
+
+
+def _identify(config: EvalConfig) -> tuple[str, str, str, str]:
+    """Source, model name, revision, and where the model is when that tells two models of one name apart."""
+    if config.model is not None:
+        if not config.model.is_dir():
+            raise InputError(
+                "no such checkpoint folder",
+                file=config.model,
+                remedy="give a local folder with config.json and weights",
+            )
+        return "model", config.model_name or config.model.resolve().name, checkpoint_revision(config.model), ""
+    if config.predictions is not None:
+        name = config.model_name or config.predictions.name.split(".", 1)[0]
+        return "predictions", name, _hash_files(config.predictions), ""
+    assert config.endpoint is not None
+    assert config.served_model is not None
+    return "endpoint", config.model_name or config.served_model, "", normalise_base_url(config.endpoint)
+
+
+def _sampling(config: EvalConfig, format: Format) -> Sampling:
+    names = ("temperature", "top_p", "top_k", "repetition_penalty", "max_tokens")
+    given = {name: value for name in names if (value := getattr(config, name)) is not None}
+    default = DEFAULT_SAMPLING[format].model_dump(exclude_none=True)
+    if given.get("temperature") == 0:  # greedy: the format's other settings would only distort it
+        default = {"max_tokens": default["max_tokens"]}
+    return Sampling(**(default | given))
+
+
+def _as_example(item: Item) -> Example:
+    return Example(
+        question=item.question, options=item.options, answer=item.gold or item.reference or "", reasoning=None
+    )
+
+
+def _hash_files(path: Path) -> str:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    try:
+        contents = [file.read_bytes() for file in files if file.is_file() or not path.is_dir()]
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", file=path, remedy="correct --predictions") from None
+    return hashlib.sha256(b"\0".join(contents)).hexdigest()[:16]

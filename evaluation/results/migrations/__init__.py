@@ -1,0 +1,1 @@
+"""Alembic migrations of the results database; `evaluation.results.schema` runs them."""

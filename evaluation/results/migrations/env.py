@@ -1,0 +1,6 @@
+"""Alembic's entry: migrates on the connection, and in the transaction, that `evaluation.results.schema` opened."""
+
+from alembic import context
+
+context.configure(connection=context.config.attributes["connection"])
+context.run_migrations()

@@ -1,0 +1,161 @@
+"""Runs in the database: created once, found again by their fingerprint, worked on by one process at a time."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import Engine, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+from ulid import ULID
+
+from app.database import open_session
+from app.errors import InputError
+from app.version import code_version, package_versions
+from evaluation.benchmarks.item import Benchmark, Item
+from evaluation.results.owner import is_alive, this_process
+from evaluation.results.tables import BenchmarkRow, ItemRow, ModelRow, RunItemRow, RunRow, utc_now
+
+# A process of another host that has not said anything for so long is taken for dead.
+_STALE = timedelta(minutes=2)
+
+
+def ensure_benchmark(engine: Engine, benchmark: Benchmark) -> int:
+    """Id of the benchmark's row; writes it with all its items when this content was never evaluated here."""
+    wanted = select(BenchmarkRow.id).where(BenchmarkRow.name == benchmark.name, BenchmarkRow.sha256 == benchmark.sha256)
+    with open_session(engine) as session:
+        if (found := session.scalar(wanted)) is not None:
+            return found
+    try:
+        with open_session(engine) as session:
+            return _insert_benchmark(session, benchmark)
+    except IntegrityError:  # another process wrote the same benchmark in between
+        with open_session(engine) as session:
+            return session.scalars(wanted).one()
+
+
+def _insert_benchmark(session: Session, benchmark: Benchmark) -> int:
+    row = BenchmarkRow(
+        name=benchmark.name,
+        version=benchmark.version,
+        sha256=benchmark.sha256,
+        n=len(benchmark.items),
+        duplicates=benchmark.duplicates,
+        invalid=[asdict(invalid) for invalid in benchmark.invalid],
+    )
+    session.add(row)
+    session.flush()
+    session.execute(
+        insert(ItemRow.__table__),  # type: ignore[arg-type]
+        [
+            {"benchmark_id": row.id, "position": position, **_columns(item)}
+            for position, item in enumerate(benchmark.items)
+        ],
+    )
+    return row.id
+
+
+def _columns(item: Item) -> dict[str, Any]:
+    return {name: getattr(item, name) for name in Item.__slots__ if name in ItemRow.__table__.columns}
+
+
+def ensure_model(engine: Engine, name: str, revision: str, format: str) -> int:
+    """Id of the model's row, written when it is new."""
+    wanted = select(ModelRow.id).where(ModelRow.name == name, ModelRow.revision == revision, ModelRow.format == format)
+    try:
+        with open_session(engine) as session:
+            if (found := session.scalar(wanted)) is not None:
+                return found
+            row = ModelRow(name=name, revision=revision, format=format)
+            session.add(row)
+            session.flush()
+            return row.id
+    except IntegrityError:
+        with open_session(engine) as session:
+            return session.scalars(wanted).one()
+
+
+def find_run(engine: Engine, fingerprint: str) -> RunRow | None:
+    """The newest run of this fingerprint."""
+    with open_session(engine) as session:
+        return session.scalars(
+            select(RunRow).where(RunRow.fingerprint == fingerprint).order_by(RunRow.id.desc()).limit(1)
+        ).first()
+
+
+def create_run(
+    engine: Engine,
+    *,
+    benchmark_id: int,
+    model_id: int,
+    fingerprint: str,
+    source: str,
+    settings: dict[str, Any],
+    prompt_hash: str,
+    items: Sequence[Item],
+    samples: int,
+) -> RunRow:
+    """Write a new run and its items, owned by this process."""
+    with open_session(engine) as session:
+        run = RunRow(
+            id=str(ULID()),
+            benchmark_id=benchmark_id,
+            model_id=model_id,
+            fingerprint=fingerprint,
+            source=source,
+            settings=settings,
+            prompt_hash=prompt_hash,
+            code_version=code_version(),
+            packages=package_versions(),
+            status="running",
+            n=len(items),
+            samples=samples,
+            owner=this_process(),
+        )
+        session.add(run)
+        session.flush()
+        rows = [
+            {"run_id": run.id, "item_id": item.id, "position": position, "options": item.options, "gold": item.gold}
+            for position, item in enumerate(items)
+        ]
+        if rows:
+            session.execute(insert(RunItemRow.__table__), rows)  # type: ignore[arg-type]
+    with open_session(engine) as session:
+        return session.get_one(RunRow, run.id)
+
+
+def claim_run(engine: Engine, run: RunRow, settings: dict[str, Any]) -> None:
+    """Take over an unfinished run whose process has ended.
+
+    Raises:
+        InputError: another process works on it.
+    """
+    if run.owner is not None:
+        alive = is_alive(run.owner)
+        if alive or (alive is None and utc_now() - run.heartbeat < _STALE):
+            raise InputError(
+                f"run {run.id} is being worked on by another process ({run.owner})",
+                remedy="wait for it, or start another run with --new",
+            )
+    with open_session(engine) as session:
+        claimed = session.execute(
+            update(RunRow)
+            .where(RunRow.id == run.id, RunRow.owner.is_not_distinct_from(run.owner))
+            .values(owner=this_process(), status="running", heartbeat=utc_now(), finished=None, settings=settings)
+        )
+        if claimed.rowcount != 1:  # type: ignore[attr-defined]
+            raise InputError(f"run {run.id} was taken over by another process just now", remedy="wait for it")
+
+
+def release_run(engine: Engine, run_id: str, status: str) -> RunRow:
+    """End this process's work on a run: ``finished``, ``incomplete`` (items failed) or ``interrupted``."""
+    now = utc_now()
+    finished = now if status in ("finished", "incomplete") else None
+    with open_session(engine) as session:
+        session.execute(
+            update(RunRow)
+            .where(RunRow.id == run_id)
+            .values(status=status, owner=None, heartbeat=now, finished=finished)
+        )
+        return session.get_one(RunRow, run_id)

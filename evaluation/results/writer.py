@@ -1,0 +1,139 @@
+"""The one writer of a run: generations, scores and verdicts, committed in batches."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from sqlalchemy import Connection, Engine, delete, insert, tuple_, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from evaluation.results.records import Generation, Score
+from evaluation.results.tables import GenerationRow, RunRow, ScoreRow, VerdictRow, utc_now
+from evaluation.scorers.judge import Verdict
+
+_FLUSH_SECONDS = 0.5
+_DELETE_CHUNK = 200  # SQLite bounds the variables of a statement
+
+
+@dataclass(slots=True)
+class _Batch:
+    generations: list[tuple[str, Generation]] = field(default_factory=list)  # with their item's id
+    scores: list[tuple[Generation, Score]] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+
+
+class RunWriter:
+    """Collects what arrives and commits it every half second, so that a killed process loses no more than that.
+
+    A generation and its scores share one transaction: no generation is ever stored without them.
+    """
+
+    def __init__(self, engine: Engine, run_id: str) -> None:
+        self.engine, self.run_id = engine, run_id
+        self._batch = _Batch()
+        self._flusher: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._flusher = asyncio.create_task(self._flush_regularly())
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        assert self._flusher is not None
+        self._flusher.cancel()
+        await asyncio.gather(self._flusher, return_exceptions=True)
+        self.flush()
+
+    def add_generation(
+        self, item_id: str, generation: Generation, scores: Iterable[Score], verdicts: Iterable[Verdict] = ()
+    ) -> None:
+        """Store a generation with its scores; one that failed earlier for the same item and sample is replaced."""
+        self._batch.generations.append((item_id, generation))
+        self.add_scores(generation, scores, verdicts)
+
+    def add_scores(self, generation: Generation, scores: Iterable[Score], verdicts: Iterable[Verdict] = ()) -> None:
+        """Store scores, and the verdicts behind them, of a generation that is stored or will be with them."""
+        for score in scores:
+            generation.scores[score.scorer] = score
+            self._batch.scores.append((generation, score))
+        self._batch.verdicts.extend(verdicts)
+
+    def flush(self) -> None:
+        """Commit everything that was added."""
+        batch, self._batch = self._batch, _Batch()
+        with self.engine.begin() as connection:
+            self._write_generations(connection, batch.generations)
+            write_scores(connection, batch.scores)
+            write_verdicts(connection, batch.verdicts)
+            connection.execute(update(RunRow).where(RunRow.id == self.run_id).values(heartbeat=utc_now()))
+
+    async def _flush_regularly(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_SECONDS)
+            # In this thread: a batch takes milliseconds, and nothing may be added to it half-way.
+            self.flush()
+
+    def _write_generations(self, connection: Connection, generations: Sequence[tuple[str, Generation]]) -> None:
+        if not generations:
+            return
+        keys = [(item_id, generation.sample) for item_id, generation in generations]
+        for start in range(0, len(keys), _DELETE_CHUNK):
+            connection.execute(
+                delete(GenerationRow).where(
+                    GenerationRow.run_id == self.run_id,
+                    GenerationRow.text.is_(None),
+                    tuple_(GenerationRow.item_id, GenerationRow.sample).in_(keys[start : start + _DELETE_CHUNK]),
+                )
+            )
+        now = utc_now()
+        rows = [
+            {"run_id": self.run_id, "item_id": item_id, "created": now, **_generation_columns(generation)}
+            for item_id, generation in generations
+        ]
+        ids = connection.scalars(
+            insert(GenerationRow.__table__).returning(GenerationRow.id, sort_by_parameter_order=True),  # type: ignore[arg-type]
+            rows,
+        )
+        for (_, generation), id in zip(generations, ids, strict=True):
+            generation.id = id
+
+
+_GENERATION_COLUMNS = tuple(name for name in Generation.__slots__ if name not in ("id", "scores"))
+
+
+def _generation_columns(generation: Generation) -> dict[str, Any]:
+    return {name: getattr(generation, name) for name in _GENERATION_COLUMNS}
+
+
+def write_scores(connection: Connection, scores: Sequence[tuple[Generation, Score]]) -> None:
+    """Insert scores of stored generations; one of the same scorer and version is replaced."""
+    if not scores:
+        return
+    newest = {(generation.id, score.scorer, score.version): score for generation, score in scores}
+    rows = [
+        {"generation_id": generation_id, **{name: getattr(score, name) for name in Score.__slots__}}
+        for (generation_id, _, _), score in newest.items()
+    ]
+    statement = _insert(connection, ScoreRow)
+    statement = statement.on_conflict_do_update(
+        index_elements=["generation_id", "scorer", "version"],
+        set_={name: statement.excluded[name] for name in ("value", "label", "detail")},
+    )
+    connection.execute(statement, rows)
+
+
+def write_verdicts(connection: Connection, verdicts: Sequence[Verdict]) -> None:
+    """Insert verdicts; one that stands already for its judge and prompt stays."""
+    if not verdicts:
+        return
+    now = utc_now()
+    connection.execute(
+        _insert(connection, VerdictRow).on_conflict_do_nothing(),
+        [{**asdict(verdict), "created": now} for verdict in verdicts],
+    )
+
+
+def _insert(connection: Connection, table: type[ScoreRow | VerdictRow]) -> Any:
+    # SQLAlchemy has the conflict clause only in its dialects' inserts.
+    dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table.__table__)

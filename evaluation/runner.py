@@ -1,0 +1,287 @@
+"""Runs: generate, score as answers arrive, commit in batches; killed at any moment, go on where it was."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TypeVar
+
+from sqlalchemy import Engine as Database
+from sqlalchemy import select as sql_select
+
+from app.database import open_session
+from app.endpoint import Endpoint, EndpointError, EndpointSettings, Reply
+from app.errors import InputError
+from app.settings import Settings
+from evaluation.benchmarks.item import Item
+from evaluation.imports import PredictionImport
+from evaluation.plan import Plan
+from evaluation.progress import RunProgress
+from evaluation.results.records import Generation, Record, load_records
+from evaluation.results.runs import claim_run, create_run, ensure_benchmark, ensure_model, find_run, release_run
+from evaluation.results.tables import RunRow, VerdictRow
+from evaluation.results.writer import RunWriter
+from evaluation.scorers import score_generation
+from evaluation.scorers.base import read_attempt
+from evaluation.scorers.judge import Judge, JudgeSpec, Verdict
+
+Work = TypeVar("Work")
+
+# Statuses after which no other request of the run can succeed.
+_HOPELESS = {401, 403, 404}
+
+
+class RunStoppedError(InputError):
+    """The endpoint cannot be used: the run stopped, and what was done is kept."""
+
+
+class Runner:
+    """One evaluation: finds or creates its run, does what is missing, and releases it."""
+
+    def __init__(self, plan: Plan, settings: Settings, database: Database) -> None:
+        self.plan, self.settings, self.database = plan, settings, database
+        self._created = False
+        self.run = self._open_run()
+        with open_session(database) as session:
+            self.records = load_records(session, self.run)
+
+    def _open_run(self) -> RunRow:
+        plan = self.plan
+        if not plan.config.new and (run := find_run(self.database, plan.fingerprint)) is not None:
+            return run
+        self._created = True
+        return create_run(
+            self.database,
+            benchmark_id=ensure_benchmark(self.database, plan.benchmark),
+            model_id=ensure_model(self.database, plan.model_name, plan.revision, plan.format),
+            fingerprint=plan.fingerprint,
+            source=plan.source,
+            settings=plan.settings,
+            prompt_hash=plan.prompt_hash,
+            items=plan.items,
+            samples=plan.config.samples,
+        )
+
+    @property
+    def done(self) -> int:
+        """Generations that have a text."""
+        return sum(g.text is not None for record in self.records for g in record.generations)
+
+    @property
+    def failed(self) -> list[tuple[Item, Generation]]:
+        """Generations that failed for good."""
+        return [(record.item, g) for record in self.records for g in record.generations if g.text is None]
+
+    def execute(self) -> RunRow:
+        """Do everything that is missing. The run is released with a true status whatever happens.
+
+        Raises:
+            InputError: another process works on the run, the endpoint cannot be used (`RunStoppedError`), or a server
+                cannot be started.
+            KeyboardInterrupt: interrupted; what was done is kept.
+        """
+        if self.run.status == "finished" and not self.unjudged:
+            return self.run
+        if not self._created:
+            claim_run(self.database, self.run, self.plan.settings)
+        status = "interrupted"
+        try:
+            asyncio.run(self._work())
+            complete = self.done == self.plan.generations and not self.unjudged
+            status = "finished" if complete else "incomplete"
+        finally:
+            self.run = release_run(self.database, self.run.id, status)
+        return self.run
+
+    @property
+    def judge(self) -> JudgeSpec | None:
+        """The judge that was asked for."""
+        config = self.plan.config
+        if config.judge_model is None:
+            return None
+        return JudgeSpec(config.judge_model, ("correct", "language") if config.judge_language else ("correct",))
+
+    @property
+    def unjudged(self) -> list[tuple[Record, Generation]]:
+        """Generations without a score of the judge that was asked for."""
+        if (judge := self.judge) is None:
+            return []
+        return [
+            (record, generation)
+            for record in self.records
+            for generation in record.generations
+            if generation.text is not None and not judge.has_judged(record.item, generation)
+        ]
+
+    async def _work(self) -> None:
+        plan = self.plan
+        async with RunWriter(self.database, self.run.id) as writer:
+            if plan.source == "predictions":
+                assert plan.predictions is not None
+                source = PredictionImport(plan.predictions, plan.model_name, plan.revision, plan.format)
+                await source.store(self.records, writer)
+            elif missing := list(self._missing()):
+                async with self._open_endpoint() as endpoint:
+                    await self._generate(endpoint, writer, missing)
+            await self._judge_all(writer)
+
+    def _missing(self) -> Iterator[tuple[Record, int]]:
+        for sample in range(self.plan.config.samples):
+            for record in self.records:
+                if not any(g.sample == sample and g.text is not None for g in record.generations):
+                    yield record, sample
+
+    @asynccontextmanager
+    async def _open_endpoint(self) -> AsyncIterator[Endpoint]:
+        config = self.plan.config
+        async with AsyncExitStack() as stack:
+            if config.endpoint is not None:
+                url, model, key = config.endpoint, config.served_model or "", self.settings.api_key
+            else:
+                from app.engine import Engine, EngineSettings
+
+                assert config.model is not None
+                engine = await stack.enter_async_context(
+                    Engine(
+                        EngineSettings(
+                            model=config.model,
+                            served_model_name=self.plan.model_name,
+                            max_model_len=config.max_model_len,
+                            chat_template=config.chat_template,
+                            log_dir=self.settings.log_dir,
+                        )
+                    )
+                )
+                url, model, key = engine.base_url, engine.served_model_name, None
+            settings = EndpointSettings(
+                base_url=url, model=model, concurrency=config.concurrency, timeout_s=config.timeout, api_key=key
+            )
+            yield await stack.enter_async_context(Endpoint(settings))
+
+    async def _generate(self, endpoint: Endpoint, writer: RunWriter, missing: list[tuple[Record, int]]) -> None:
+        with RunProgress("generating", self.plan.generations, self.done) as progress:
+            fuse = Fuse(endpoint.settings)
+            for record in self.records:
+                for generation in record.generations:
+                    _count_choice(progress, generation)
+
+            async def generate(work: tuple[Record, int]) -> None:
+                record, sample = work
+                generation = await self._generate_one(endpoint, fuse, record, sample)
+                record.generations = [g for g in record.generations if g.sample != sample] + [generation]
+                record.generations.sort(key=lambda g: g.sample)
+                writer.add_generation(
+                    record.item.id, generation, score_generation(record.item, generation, self.plan.format)
+                )
+                _count_choice(progress, generation)
+                progress.advance(failed=generation.text is None)
+
+            await _for_each(missing, generate, endpoint.settings.concurrency)
+
+    async def _generate_one(self, endpoint: Endpoint, fuse: "Fuse", record: Record, sample: int) -> Generation:
+        messages = self.plan.messages(record.item)
+        seed = self.plan.seed_of(record.item, sample)
+        try:
+            reply: Reply = await endpoint.chat(messages, self.plan.sampling, seed=seed)
+        except EndpointError as error:
+            fuse.failed(error)
+            return Generation(sample=sample, text=None, error=str(error), messages=messages)
+        fuse.succeeded()
+        return Generation(
+            sample=sample,
+            text=reply.text or "",
+            reasoning=reply.reasoning,
+            finish_reason=reply.finish_reason,
+            prompt_tokens=reply.prompt_tokens,
+            completion_tokens=reply.completion_tokens,
+            latency_s=reply.latency_s,
+            messages=messages,
+        )
+
+    async def _judge_all(self, writer: RunWriter) -> None:
+        config, spec, pending = self.plan.config, self.judge, self.unjudged
+        if spec is None or config.judge_endpoint is None or not pending:
+            return
+        settings = EndpointSettings(
+            base_url=config.judge_endpoint,
+            model=spec.model,
+            concurrency=config.concurrency,
+            timeout_s=config.timeout,
+            api_key=self.settings.judge_api_key,
+            key_variable="HIMED_JUDGE_API_KEY",
+        )
+        fuse = Fuse(settings)
+        async with Endpoint(settings) as endpoint:
+            judge = Judge(spec, endpoint, self._cached_verdicts(spec.model))
+            progress = RunProgress("judging", len(pending))
+
+            async def ask(work: tuple[Record, Generation]) -> None:
+                record, generation = work
+                try:
+                    scores, verdicts = await judge.judge(read_attempt(record.item, generation, self.plan.format))
+                except EndpointError as error:
+                    fuse.failed(error)
+                    progress.advance(failed=True)
+                    return
+                fuse.succeeded()
+                writer.add_scores(generation, scores, verdicts)
+                progress.advance()
+
+            with progress:
+                await _for_each(pending, ask, settings.concurrency)
+
+    def _cached_verdicts(self, judge_model: str) -> dict[str, Verdict]:
+        columns = (
+            VerdictRow.judge_model,
+            VerdictRow.prompt_hash,
+            VerdictRow.kind,
+            VerdictRow.verdict,
+            VerdictRow.reply,
+        )
+        with open_session(self.database) as session:
+            rows = session.execute(sql_select(*columns).where(VerdictRow.judge_model == judge_model))
+            return {row.prompt_hash: Verdict(*row) for row in rows}  # type: ignore[arg-type]  # checked when written
+
+
+class Fuse:
+    """Stops a run whose endpoint is gone, instead of failing every item one after the other."""
+
+    def __init__(self, settings: EndpointSettings) -> None:
+        self.limit, self.row = max(20, 2 * settings.concurrency), 0
+
+    def succeeded(self) -> None:
+        """A request went through."""
+        self.row = 0
+
+    def failed(self, error: EndpointError) -> None:
+        """Count a failure.
+
+        Raises:
+            RunStoppedError: it is one that every other request would meet too, or the last of too many in a row.
+        """
+        self.row += 1
+        if error.status in _HOPELESS or (error.retryable and self.row >= self.limit):
+            raise RunStoppedError(str(error)) from None
+
+
+def _count_choice(progress: RunProgress, generation: Generation) -> None:
+    if (score := generation.scores.get("choice")) is not None:
+        progress.count_choice(score.value)
+
+
+async def _for_each(work: Sequence[Work], do: Callable[[Work], Awaitable[None]], concurrency: int) -> None:
+    """Call ``do`` for each, at most ``concurrency`` at once; the first error ends the others."""
+    queue: Iterable[Work] = iter(work)
+
+    async def worker() -> None:
+        for one in queue:
+            await do(one)
+
+    try:
+        async with asyncio.TaskGroup() as group:
+            for _ in range(min(concurrency, len(work))):
+                group.create_task(worker())
+    except ExceptionGroup as group:
+        stopped = group.subgroup(RunStoppedError)
+        if stopped is None:
+            raise
+        raise stopped.exceptions[0] from None
