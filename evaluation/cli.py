@@ -99,6 +99,8 @@ def evaluate(
 
 
 def _run(plan: "Plan", settings: "Settings") -> int:
+    from app.engine.errors import EngineError
+    from app.errors import InputError
     from evaluation.results.schema import open_database
     from evaluation.runner import Runner, RunStoppedError
 
@@ -112,6 +114,8 @@ def _run(plan: "Plan", settings: "Settings") -> int:
     except KeyboardInterrupt:
         _tell(f"interrupted: {runner.done} of {plan.generations} are stored; this goes on: {_command()}")
         raise
+    except EngineError as error:  # vLLM is missing, out of memory, …: one sentence, as for any bad input
+        raise InputError(str(error)) from None
     except RunStoppedError as error:
         raise RunStoppedError(
             f"{error}; stopped, {runner.done} of {plan.generations} are stored", remedy=f"this goes on: {_command()}"

@@ -60,6 +60,7 @@ def _is_open(item: Item) -> bool:
     return item.options is None
 
 
+_MAX_GROUP_VALUES = 30
 _DETERMINED = {"consistent", "mixed", "inconsistent"}
 
 # In the order of the reports. `accuracy_deduplicated`, `accuracy_majority` and `pass_at_k` are made from `accuracy`.
@@ -187,8 +188,9 @@ def report_records(run: RunRow, records: Sequence[Record]) -> Report:
     groups = {
         group: {value: measure(members) for value, members in values.items()}
         for group, values in group_records(records).items()
-        # A group with one value over all items says what the whole says, but the language is always asked for.
-        if len(values) > 1 or group == "language"
+        # A group with one value over all items says what the whole says, but the language is always asked for. One of
+        # dozens of values (the sources of single facts) is no group to read figures from.
+        if 1 < len(values) <= _MAX_GROUP_VALUES or group == "language"
     }
     return Report(
         run=RunInfo(

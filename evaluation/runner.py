@@ -1,6 +1,7 @@
 """Runs: generate, score as answers arrive, commit in batches; killed at any moment, go on where it was."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
@@ -133,28 +134,28 @@ class Runner:
     @asynccontextmanager
     async def _open_endpoint(self) -> AsyncIterator[Endpoint]:
         config = self.plan.config
+        pressure = {"concurrency": config.concurrency, "timeout_s": config.timeout}
         async with AsyncExitStack() as stack:
-            if config.endpoint is not None:
-                url, model, key = config.endpoint, config.served_model or "", self.settings.api_key
-            else:
+            if config.model is not None:
                 from app.engine import Engine, EngineSettings
 
-                assert config.model is not None
-                engine = await stack.enter_async_context(
-                    Engine(
-                        EngineSettings(
-                            model=config.model,
-                            served_model_name=self.plan.model_name,
-                            max_model_len=config.max_model_len,
-                            chat_template=config.chat_template,
-                            log_dir=self.settings.log_dir,
-                        )
-                    )
+                print(f"starting vLLM for {config.model} (its log goes to {self.settings.log_dir})", file=sys.stderr)
+                served = EngineSettings(
+                    model=config.model,
+                    served_model_name=self.plan.model_name,
+                    max_model_len=config.max_model_len,
+                    chat_template=config.chat_template,
+                    log_dir=self.settings.log_dir,
                 )
-                url, model, key = engine.base_url, engine.served_model_name, None
-            settings = EndpointSettings(
-                base_url=url, model=model, concurrency=config.concurrency, timeout_s=config.timeout, api_key=key
-            )
+                engine = await stack.enter_async_context(Engine(served))
+                settings = engine.endpoint_settings(**pressure)
+            else:
+                settings = EndpointSettings(
+                    base_url=config.endpoint or "",
+                    model=config.served_model or "",
+                    api_key=self.settings.api_key,
+                    **pressure,  # type: ignore[arg-type]
+                )
             yield await stack.enter_async_context(Endpoint(settings))
 
     async def _generate(self, endpoint: Endpoint, writer: RunWriter, missing: list[tuple[Record, int]]) -> None:

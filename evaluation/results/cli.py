@@ -160,6 +160,25 @@ def gap(
     _print_pairing(pairing, markdown=markdown, as_json=as_json)
 
 
+@app.command(epilog="Example:\n\n  himed-results rescore last --scorer language")
+def rescore(
+    run: Run,
+    scorer: Annotated[list[str] | None, typer.Option("--scorer", help="Only this scorer; repeatable.")] = None,
+    db: Db = None,
+) -> None:
+    """Score a run again from its stored answers: nothing is generated, and no judge is asked."""
+    from app.database import open_session
+    from evaluation.results import rescore as scoring
+    from evaluation.results.records import load_run
+
+    scorers = scoring.choose_scorers(scorer or ())
+    engine = _open(db)
+    with open_session(engine) as session:
+        row = load_run(session, run)
+    counted = scoring.rescore(engine, row, scorers)
+    print(f"run {row.id} is scored: " + (", ".join(f"{n:,} {name}" for name, n in counted.items()) or "no answers"))
+
+
 @app.command(epilog="Example:\n\n  himed-results export last --to answers.parquet")
 def export(
     run: Run,

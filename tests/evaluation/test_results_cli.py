@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from evaluation.results.cli import main
 from evaluation.results.owner import this_process
+from evaluation.results.records import load_records, load_run
 from evaluation.results.schema import open_database
 from evaluation.results.tables import (
     BenchmarkRow,
@@ -177,7 +178,8 @@ def test_compare_as_markdown_is_a_table(results: Results) -> None:
         (["export", "last", "--to", "run.docx"], "unknown kind of file '.docx'; end its name in one of .csv, .jsonl,"),
         (["export", "last", "--to", "run"], "the file name has no suffix"),
         (["export", RUN_A, "--to", "run.jsonl"], "2 samples per item: it makes no predictions; export it to .csv"),
-        (["rescore", "last", "--scorer", "luck"], "unknown scorer 'luck'"),
+        (["rescore", "last", "--scorer", "luck"], "unknown scorer 'luck'; use one of choice,"),
+        (["rescore", "last", "--scorer", "judge_correct"], "judge_correct is the judge's; repeat the run's himed-eval"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(
@@ -219,6 +221,43 @@ def test_gap_without_common_numbers_is_refused(results: Results, filled: Engine)
     code, _, err = results("gap", RUN_EN, RUN_A)
     assert code == 2
     assert "the runs share no question number; give both benchmark files the same question numbers or ids" in err
+
+
+def test_rescore_scores_what_is_stored_and_keeps_other_scores(results: Results, filled: Engine) -> None:
+    code, out, _ = results("rescore", RUN_A, "--scorer", "choice", "--scorer", "cut_off")
+    assert (code, out) == (0, f"run {RUN_A} is scored: 6 choice, 8 cut_off\n")
+    with Session(filled) as session:
+        records = load_records(session, load_run(session, RUN_A))
+    choices = [[g.scores["choice"].label for g in record.generations] for record in records[:3]]
+    assert choices == [["A", "A"], ["A", "B"], ["unparsed", "A"]]
+    assert set(records[3].generations[0].scores) == {"judge_correct", "language", "cut_off"}
+    assert records[3].generations[0].scores["judge_correct"].version == "1:judge-2"
+
+
+def test_rescoring_twice_changes_nothing(results: Results, filled: Engine) -> None:
+    outputs = []
+    for _ in range(2):
+        results("rescore", RUN_A)
+        outputs.append(results("show", RUN_A, "--format", "json")[1])
+    assert outputs[0] == outputs[1]
+
+
+def test_a_rescored_score_stands_over_one_of_another_version(results: Results, filled: Engine) -> None:
+    with filled.begin() as connection:
+        ids = connection.scalars(select(GenerationRow.id).where(GenerationRow.run_id == RUN_A)).all()
+        newer = [{"generation_id": id, "scorer": "choice", "version": "999", "value": 0.0, "label": "Z"} for id in ids]
+        connection.execute(ScoreRow.__table__.insert(), newer)
+    assert results("rescore", RUN_A, "--scorer", "choice")[0] == 0
+    with Session(filled) as session:
+        records = load_records(session, load_run(session, RUN_A))
+    assert records[0].generations[0].scores["choice"].version != "999"
+
+
+def test_rescore_leaves_a_run_alone_that_is_worked_on(results: Results, filled: Engine) -> None:
+    _change(filled, RUN_A, status="running", heartbeat=datetime.now(UTC), owner=this_process())
+    code, _, err = results("rescore", RUN_A)
+    assert (code, err.count("\n")) == (2, 1)
+    assert f"run {RUN_A} is being worked on" in err
 
 
 def test_delete_takes_the_run_and_what_belongs_to_it_and_nothing_else(results: Results, filled: Engine) -> None:

@@ -1,0 +1,57 @@
+"""Fixtures that all tests share."""
+
+import os
+from collections.abc import AsyncIterator
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import pytest_asyncio
+
+if TYPE_CHECKING:
+    from app.engine import Engine
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of the real benchmark, training and prediction files; they are no part of the project."""
+    folder = Path(os.environ.get("HIMED_DATA_DIR") or ROOT.parent / "shared" / "data").resolve()
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}: set HIMED_DATA_DIR to the releases' folder")
+    return folder
+
+
+TINY_TEXTS = [
+    "रोगी को तीन दिन से बुखार, खांसी और सिर दर्द है। कौन सा विकल्प सही है? उत्तर: D",
+    "मधुमेह में रक्त शर्करा बढ़ जाती है; इंसुलिन उसे घटाता है। सही विकल्प (B) है।",
+    "आयुर्वेद में वात, पित्त और कफ तीन दोष माने जाते हैं। त्रिफला में हरड़, बहेड़ा और आँवला होते हैं।",
+    "A patient has had a fever for three days. Which option is right? Answer with one letter. Answer: C",
+    "Insulin lowers blood glucose; the pancreas makes it. The heart has four chambers.",
+    "## Thinking\n\nपहले लक्षण देखें।\n\n## Response\n\nउत्तर: A",
+    "<thinking><step1>First the symptoms.</step1></thinking>\n<answer>D</answer>",
+]
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A whole Llama checkpoint with random weights; tests that change one copy it."""
+    if find_spec("transformers") is None:
+        pytest.skip("transformers is not installed: run `make setup`")
+    from training.tiny import build_tiny_checkpoint
+
+    return build_tiny_checkpoint(tmp_path_factory.mktemp("checkpoints") / "tiny", TINY_TEXTS, vocab_size=1024)
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def vllm_server(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator["Engine"]:
+    """One vLLM server with the tiny checkpoint for the whole session; `endpoint_settings()` gives its URL and key."""
+    if find_spec("vllm") is None:
+        pytest.skip("vLLM is not installed: run `make setup`")
+    from app.engine import Engine, EngineSettings
+
+    settings = EngineSettings(tiny_checkpoint, max_model_len=2048, log_dir=tmp_path_factory.mktemp("vllm"))
+    async with Engine(settings) as engine:
+        yield engine
