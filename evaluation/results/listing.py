@@ -3,20 +3,17 @@
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Literal
 
 from sqlalchemy import case, delete, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.errors import InputError
-from evaluation.results.owner import is_alive
-from evaluation.results.tables import BenchmarkRow, GenerationRow, ModelRow, RunRow, ScoreRow, utc_now
+from evaluation.results.owner import is_worked_on
+from evaluation.results.tables import BenchmarkRow, GenerationRow, ModelRow, RunRow, ScoreRow
 
 Status = Literal["running", "interrupted", "finished", "incomplete"]
-
-# A run whose process has not said anything for so long is taken for interrupted.
-STALE = timedelta(minutes=2)
 
 _HEADLINES = {"accuracy": "choice", "judge_correct": "judge_correct"}  # metric -> scorer
 
@@ -43,13 +40,6 @@ class RunSummary:
     judge_correct: float | None
     started: datetime
     finished: datetime | None
-
-
-def is_worked_on(run: RunRow) -> bool:
-    """Does a process work on the run, as far as can be told from here?"""
-    if run.status != "running" or utc_now() - run.heartbeat >= STALE:
-        return False
-    return run.owner is None or is_alive(run.owner) is not False
 
 
 def shown_status(run: RunRow) -> Status:

@@ -2,7 +2,13 @@
 
 import os
 import socket
+from datetime import timedelta
 from pathlib import Path
+
+from evaluation.results.tables import RunRow, utc_now
+
+# A process of another host that has not said anything for so long is taken for dead.
+STALE = timedelta(minutes=2)
 
 
 def this_process() -> str:
@@ -16,6 +22,14 @@ def is_alive(owner: str) -> bool | None:
     if host != socket.gethostname():
         return None
     return _start_time(int(pid)) == start
+
+
+def is_worked_on(run: RunRow) -> bool:
+    """Does a process work on the run, as far as can be told from here?"""
+    if run.status != "running" or run.owner is None:
+        return False
+    alive = is_alive(run.owner)
+    return utc_now() - run.heartbeat < STALE if alive is None else alive
 
 
 def _start_time(pid: int) -> str:

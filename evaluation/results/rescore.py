@@ -4,15 +4,16 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import cast
 
-from sqlalchemy import Engine, delete, select
+from sqlalchemy import Engine
 
 from app.database import open_session
 from app.errors import InputError
 from app.formats import Format
-from evaluation.results.listing import is_worked_on
+from evaluation.progress import RunProgress
+from evaluation.results.owner import is_worked_on
 from evaluation.results.records import load_records
-from evaluation.results.tables import GenerationRow, RunRow, ScoreRow
-from evaluation.results.writer import write_scores
+from evaluation.results.tables import RunRow
+from evaluation.results.writer import replace_scores
 from evaluation.scorers import SCORERS, score_generation
 from evaluation.scorers.base import Scorer
 
@@ -48,22 +49,13 @@ def rescore(engine: Engine, run: RunRow, scorers: tuple[Scorer, ...] = SCORERS) 
     with open_session(engine) as session:
         records = load_records(session, run)
     format = cast(Format, run.model.format)
-    scores = [
-        (generation, score)
-        for record in records
-        for generation in record.generations
-        for score in score_generation(record.item, generation, format, scorers)
-    ]
-    generations = select(GenerationRow.id).where(GenerationRow.run_id == run.id)
+    scores = []
+    with RunProgress("scoring", sum(len(record.generations) for record in records)) as progress:
+        for record in records:
+            for generation in record.generations:
+                found = score_generation(record.item, generation, format, scorers)
+                scores += [(generation, score) for score in found]
+                progress.advance()
     with engine.begin() as connection:
-        # Deleted and not updated: the score with the highest id stands, whatever version it is of.
-        for scorer in scorers:
-            connection.execute(
-                delete(ScoreRow).where(
-                    ScoreRow.generation_id.in_(generations),
-                    ScoreRow.scorer == scorer.name,
-                    ScoreRow.version == scorer.version,
-                )
-            )
-        write_scores(connection, scores)
+        replace_scores(connection, scores)
     return Counter(score.scorer for _, score in scores)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import Engine, insert, select, update
@@ -14,11 +13,8 @@ from app.database import open_session
 from app.errors import InputError
 from app.version import code_version, package_versions
 from evaluation.benchmarks.item import Benchmark, Item
-from evaluation.results.owner import is_alive, this_process
+from evaluation.results.owner import is_worked_on, this_process
 from evaluation.results.tables import BenchmarkRow, ItemRow, ModelRow, RunItemRow, RunRow, utc_now
-
-# A process of another host that has not said anything for so long is taken for dead.
-_STALE = timedelta(minutes=2)
 
 
 def ensure_benchmark(engine: Engine, benchmark: Benchmark) -> int:
@@ -131,13 +127,11 @@ def claim_run(engine: Engine, run: RunRow, settings: dict[str, Any]) -> None:
     Raises:
         InputError: another process works on it.
     """
-    if run.owner is not None:
-        alive = is_alive(run.owner)
-        if alive or (alive is None and utc_now() - run.heartbeat < _STALE):
-            raise InputError(
-                f"run {run.id} is being worked on by another process ({run.owner})",
-                remedy="wait for it, or start another run with --new",
-            )
+    if is_worked_on(run):
+        raise InputError(
+            f"run {run.id} is being worked on by another process ({run.owner})",
+            remedy="wait for it, or start another run with --new",
+        )
     with open_session(engine) as session:
         claimed = session.execute(
             update(RunRow)

@@ -1,6 +1,7 @@
 """The one writer of a run: generations, scores and verdicts, committed in batches."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Self
@@ -19,7 +20,8 @@ _DELETE_CHUNK = 200  # SQLite bounds the variables of a statement
 @dataclass(slots=True)
 class _Batch:
     generations: list[tuple[str, Generation]] = field(default_factory=list)  # with their item's id
-    scores: list[tuple[Generation, Score]] = field(default_factory=list)
+    scores: list[tuple[Generation, Score]] = field(default_factory=list)  # theirs
+    later_scores: list[tuple[Generation, Score]] = field(default_factory=list)  # of generations stored before
     verdicts: list[Verdict] = field(default_factory=list)
 
 
@@ -49,13 +51,22 @@ class RunWriter:
     ) -> None:
         """Store a generation with its scores; one that failed earlier for the same item and sample is replaced."""
         self._batch.generations.append((item_id, generation))
-        self.add_scores(generation, scores, verdicts)
+        self._add(self._batch.scores, generation, scores, verdicts)
 
     def add_scores(self, generation: Generation, scores: Iterable[Score], verdicts: Iterable[Verdict] = ()) -> None:
-        """Store scores, and the verdicts behind them, of a generation that is stored or will be with them."""
+        """Store scores, and the verdicts behind them, of a generation that was added before."""
+        self._add(self._batch.later_scores, generation, scores, verdicts)
+
+    def _add(
+        self,
+        to: list[tuple[Generation, Score]],
+        generation: Generation,
+        scores: Iterable[Score],
+        verdicts: Iterable[Verdict],
+    ) -> None:
         for score in scores:
             generation.scores[score.scorer] = score
-            self._batch.scores.append((generation, score))
+            to.append((generation, score))
         self._batch.verdicts.extend(verdicts)
 
     def flush(self) -> None:
@@ -63,7 +74,8 @@ class RunWriter:
         batch, self._batch = self._batch, _Batch()
         with self.engine.begin() as connection:
             self._write_generations(connection, batch.generations)
-            write_scores(connection, batch.scores)
+            insert_scores(connection, batch.scores)
+            replace_scores(connection, batch.later_scores)
             write_verdicts(connection, batch.verdicts)
             connection.execute(update(RunRow).where(RunRow.id == self.run_id).values(heartbeat=utc_now()))
 
@@ -105,21 +117,36 @@ def _generation_columns(generation: Generation) -> dict[str, Any]:
     return {name: getattr(generation, name) for name in _GENERATION_COLUMNS}
 
 
-def write_scores(connection: Connection, scores: Sequence[tuple[Generation, Score]]) -> None:
-    """Insert scores of stored generations; one of the same scorer and version is replaced."""
-    if not scores:
-        return
-    newest = {(generation.id, score.scorer, score.version): score for generation, score in scores}
-    rows = [
-        {"generation_id": generation_id, **{name: getattr(score, name) for name in Score.__slots__}}
-        for (generation_id, _, _), score in newest.items()
-    ]
-    statement = _insert(connection, ScoreRow)
-    statement = statement.on_conflict_do_update(
-        index_elements=["generation_id", "scorer", "version"],
-        set_={name: statement.excluded[name] for name in ("value", "label", "detail")},
-    )
-    connection.execute(statement, rows)
+def insert_scores(connection: Connection, scores: Sequence[tuple[Generation, Score]]) -> None:
+    """Insert scores of stored generations."""
+    if scores:
+        connection.execute(
+            insert(ScoreRow),
+            [
+                {"generation_id": generation.id, **{name: getattr(score, name) for name in Score.__slots__}}
+                for generation, score in scores
+            ],
+        )
+
+
+def replace_scores(connection: Connection, scores: Sequence[tuple[Generation, Score]]) -> None:
+    """Insert scores in place of those of the same scorer and version.
+
+    Deleted and not updated: of several versions the score with the highest id stands.
+    """
+    by_scorer: defaultdict[tuple[str, str], list[int | None]] = defaultdict(list)
+    for generation, score in scores:
+        by_scorer[score.scorer, score.version].append(generation.id)
+    for (scorer, version), ids in by_scorer.items():
+        for start in range(0, len(ids), _DELETE_CHUNK):
+            connection.execute(
+                delete(ScoreRow).where(
+                    ScoreRow.scorer == scorer,
+                    ScoreRow.version == version,
+                    ScoreRow.generation_id.in_(ids[start : start + _DELETE_CHUNK]),
+                )
+            )
+    insert_scores(connection, scores)
 
 
 def write_verdicts(connection: Connection, verdicts: Sequence[Verdict]) -> None:
@@ -127,13 +154,9 @@ def write_verdicts(connection: Connection, verdicts: Sequence[Verdict]) -> None:
     if not verdicts:
         return
     now = utc_now()
-    connection.execute(
-        _insert(connection, VerdictRow).on_conflict_do_nothing(),
-        [{**asdict(verdict), "created": now} for verdict in verdicts],
-    )
-
-
-def _insert(connection: Connection, table: type[ScoreRow | VerdictRow]) -> Any:
     # SQLAlchemy has the conflict clause only in its dialects' inserts.
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
-    return dialect.insert(table.__table__)
+    connection.execute(
+        dialect.insert(VerdictRow).on_conflict_do_nothing(),
+        [{**asdict(verdict), "created": now} for verdict in verdicts],
+    )

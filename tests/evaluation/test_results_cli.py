@@ -97,12 +97,19 @@ def test_lists_headlines_are_the_reports_figures(results: Results) -> None:
 
 @pytest.mark.parametrize(
     ("heartbeat_age_s", "owner", "status"),
-    [(0, None, "running"), (0, "here", "running"), (180, "here", "interrupted"), (0, "dead", "interrupted")],
+    [
+        (0, "here", "running"),
+        (180, "here", "running"),  # it loads a large model, say
+        (0, "dead", "interrupted"),
+        (0, "elsewhere", "running"),
+        (180, "elsewhere", "interrupted"),
+        (0, None, "interrupted"),
+    ],
 )
 def test_a_run_whose_process_has_gone_is_interrupted(
     results: Results, filled: Engine, heartbeat_age_s: int, owner: str | None, status: str
 ) -> None:
-    owners = {"here": this_process(), "dead": this_process().rsplit(":", 1)[0] + ":1"}
+    owners = {"here": this_process(), "dead": this_process().rsplit(":", 1)[0] + ":1", "elsewhere": "other-host:1:1"}
     beat = datetime.now(UTC) - timedelta(seconds=heartbeat_age_s)
     _change(filled, RUN_A, status="running", heartbeat=beat, owner=owners.get(owner or ""), finished=None)
     assert [run["id"] for run in json.loads(results("list", "--json", "--status", status)[1])] == [RUN_A]
