@@ -134,7 +134,7 @@ def _identify(config: EvalConfig) -> tuple[str, str, str, str]:
             )
         return "model", config.model_name or config.model.resolve().name, checkpoint_revision(config.model), ""
     if config.predictions is not None:
-        name = config.model_name or config.predictions.name.split(".", 1)[0]
+        name = config.model_name or config.predictions.stem
         return "predictions", name, _hash_files(config.predictions), ""
     assert config.endpoint is not None
     assert config.served_model is not None

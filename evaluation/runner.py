@@ -3,7 +3,7 @@
 import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TypeVar
 
 from sqlalchemy import Engine as Database
@@ -134,29 +134,36 @@ class Runner:
     @asynccontextmanager
     async def _open_endpoint(self) -> AsyncIterator[Endpoint]:
         config = self.plan.config
-        pressure = {"concurrency": config.concurrency, "timeout_s": config.timeout}
-        async with AsyncExitStack() as stack:
-            if config.model is not None:
-                from app.engine import Engine, EngineSettings
+        if config.model is None:
+            settings = EndpointSettings(
+                base_url=config.endpoint or "",
+                model=config.served_model or "",
+                concurrency=config.concurrency,
+                timeout_s=config.timeout,
+                api_key=self.settings.api_key,
+            )
+            async with Endpoint(settings) as endpoint:
+                yield endpoint
+            return
+        from app.engine import Engine, EngineSettings
 
-                print(f"starting vLLM for {config.model} (its log goes to {self.settings.log_dir})", file=sys.stderr)
-                served = EngineSettings(
-                    model=config.model,
-                    served_model_name=self.plan.model_name,
-                    max_model_len=config.max_model_len,
-                    chat_template=config.chat_template,
-                    log_dir=self.settings.log_dir,
-                )
-                engine = await stack.enter_async_context(Engine(served))
-                settings = engine.endpoint_settings(**pressure)
-            else:
-                settings = EndpointSettings(
-                    base_url=config.endpoint or "",
-                    model=config.served_model or "",
-                    api_key=self.settings.api_key,
-                    **pressure,  # type: ignore[arg-type]
-                )
-            yield await stack.enter_async_context(Endpoint(settings))
+        print(f"starting vLLM for {config.model} (its log goes to {self.settings.log_dir})", file=sys.stderr)
+        served = EngineSettings(
+            model=config.model,
+            served_model_name=self.plan.model_name,
+            max_model_len=config.max_model_len,
+            chat_template=config.chat_template,
+            log_dir=self.settings.log_dir,
+        )
+        async with Engine(served) as engine:
+            settings = engine.endpoint_settings(concurrency=config.concurrency, timeout_s=config.timeout)
+            try:
+                async with Endpoint(settings) as endpoint:
+                    yield endpoint
+            except RunStoppedError:
+                if engine.running:
+                    raise
+                raise RunStoppedError(f"vLLM ended during the run (its log is {engine.log})") from None
 
     async def _generate(self, endpoint: Endpoint, writer: RunWriter, missing: list[tuple[Record, int]]) -> None:
         with RunProgress("generating", self.plan.generations, self.done) as progress:
@@ -247,7 +254,7 @@ class Fuse:
     """Stops a run whose endpoint is gone, instead of failing every item one after the other."""
 
     def __init__(self, settings: EndpointSettings) -> None:
-        self.limit, self.row = max(20, 2 * settings.concurrency), 0
+        self.limit, self.row = max(20, settings.concurrency), 0
 
     def succeeded(self) -> None:
         """A request went through."""

@@ -18,6 +18,7 @@ Device = Literal["cpu", "gpu"]
 _MODULE = "vllm.entrypoints.launchers.api_server.entry"
 _DEFAULT_LENGTH = 8192
 _CPU_SEQUENCES = 16
+_CPU_BATCH_TOKENS = 2048
 _GIB = 2**30
 _MOST_KV_GIB = 4
 _LORA_RANKS = (8, 16, 32, 64, 128, 256, 320, 512)  # vLLM's choices
@@ -86,6 +87,11 @@ def build_command(settings: EngineSettings, device: Device, port: int, length: i
         command += ["--enforce-eager", "--max-num-seqs", str(_CPU_SEQUENCES)]
         # In bfloat16 a greedy answer can depend on what else is in its batch: 5 of 100 differed from run to run.
         command += ["--dtype", "float32"]
+        # vLLM 0.31.0's engine dies when it splits the prompt of a seeded request on a CPU ("CPU Generator does not
+        # use offset"), so no prompt is split: a batch has room for the longest.
+        command += ["--no-enable-chunked-prefill"]
+        if length is not None:
+            command += ["--max-num-batched-tokens", str(max(length, _CPU_BATCH_TOKENS))]
     return [*command, *settings.extra_args]
 
 

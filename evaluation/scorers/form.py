@@ -10,8 +10,8 @@ _NON_SPACE = regex.compile(r"\S")
 # Closing quotes, brackets and Markdown may stand behind the end of the last sentence.
 _TRAILING = regex.compile(r"[\s*_`~#|\p{Pe}\p{Pf}\p{Pi}\"']+\Z")
 _SENTENCE_END = regex.compile(r"[\p{Sentence_Terminal}…]\Z")
-_WORD = regex.compile(r"[\p{L}\p{M}\p{N}]+")
-_MIN_WORDS = 6
+_LETTER = regex.compile(r"[\p{L}\p{M}]")
+_MIN_LETTERS = 20
 # Thai marks the end of a sentence with a blank, so nothing is there to be missed at the end of a text.
 _NO_SENTENCE_MARK = {"th"}
 
@@ -46,8 +46,8 @@ class DevanagariShareScorer:
 class CutOffScorer:
     """1 where the completion was cut off, else 0.
 
-    By the finish reason (``length``) where there is one. Imported text often has none: then a text of at least six
-    words whose last sentence has no end counts as cut off, and a shorter one, or a Thai one, is unknown.
+    By the finish reason (``length``) where there is one. Imported text often has none: then a text of at least 20
+    letters whose last sentence has no end counts as cut off, and a shorter one, or a Thai one, is unknown.
     """
 
     name = "cut_off"
@@ -61,6 +61,6 @@ class CutOffScorer:
         text = _TRAILING.sub("", generation.text or "")
         if _SENTENCE_END.search(text):
             return Score(self.name, self.version, 0.0, "sentence end")
-        if attempt.item.language in _NO_SENTENCE_MARK or len(_WORD.findall(text)) < _MIN_WORDS:
+        if attempt.item.language in _NO_SENTENCE_MARK or len(_LETTER.findall(text)) < _MIN_LETTERS:
             return Score(self.name, self.version, None, "cannot tell")
         return Score(self.name, self.version, 1.0, "no sentence end")

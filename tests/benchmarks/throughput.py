@@ -58,11 +58,13 @@ def main() -> None:
     try:
         _wait_for(port)
         with tempfile.TemporaryDirectory() as folder:
-            ours = [_himed(Path(folder) / str(n), port, options.data_dir) for n in range(options.rounds)]
-            theirs = []
-            if options.lm_eval:
-                task = _write_task(Path(folder), options.data_dir)
-                theirs = [_lm_eval(options.lm_eval, Path(folder), task, port) for _ in range(options.rounds)]
+            task = _write_task(Path(folder), options.data_dir)
+            ours, theirs = [], []
+            for turn in range(options.rounds + 1):  # in turns, so that both meet the same machine; the first warms up
+                ours.append(_himed(Path(folder) / str(turn), port, options.data_dir))
+                if options.lm_eval:
+                    theirs.append(_lm_eval(options.lm_eval, Path(folder), task, port))
+            ours, theirs = ours[1:], theirs[1:]
     finally:
         server.terminate()
         server.wait()
@@ -86,7 +88,9 @@ def _wait_for(port: int) -> None:
 
 def _timed(command: list[str], environment: dict[str, str]) -> float:
     started = time.perf_counter()
-    done = subprocess.run(command, env=os.environ | environment, capture_output=True, text=True, check=False)
+    # Both are timed as they are used: with their byte code cached, as pip leaves it and the first call completes it.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    done = subprocess.run(command, env=inherited | environment, capture_output=True, text=True, check=False)
     wall = time.perf_counter() - started
     if done.returncode:
         raise SystemExit(f"{command[0]} failed:\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}")
