@@ -156,7 +156,8 @@ def group_records(records: Iterable[Record]) -> dict[str, dict[str, list[Record]
         groups["language"][language.english].append(record)
         if language.tier is not None:
             groups["tier"][language.tier].append(record)
-        groups["kind"][record.item.kind].append(record)
+        if "type" not in record.item.groups:  # the benchmark's own name for it
+            groups["kind"][record.item.kind].append(record)
         for group, value in record.item.groups.items():
             groups[group][value].append(record)
     return {group: {value: by_value[value] for value in sorted(by_value)} for group, by_value in groups.items()}

@@ -32,7 +32,7 @@ def render_report(report: Report, console: Console) -> None:
 def render_comparison(comparison: Comparison, console: Console) -> None:
     """Print two runs side by side, metric by metric."""
     _print_pairs([("A", comparison.a), ("B", comparison.b)], console)
-    _print_heading("Two runs on the same items", console)
+    _print_heading("A and B, item by item", console)
     table = _table()
     table.add_column("Metric", overflow="fold")
     rows = [_comparison_cells(row) for row in comparison.metrics]

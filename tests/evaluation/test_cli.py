@@ -27,7 +27,7 @@ def test_help_shows_examples_and_loads_nothing_heavy() -> None:
         "from evaluation.cli import main\n"
         "try:\n    main()\n"
         "except SystemExit:\n    pass\n"
-        "heavy = {'torch', 'transformers', 'vllm', 'scipy', 'numpy', 'sqlalchemy', 'aiohttp', 'pydantic', 'py3langid'}\n"
+        "heavy = {'torch', 'transformers', 'vllm', 'scipy', 'numpy', 'sqlalchemy', 'aiohttp', 'pydantic'}\n"
         "print('loaded:', sorted(heavy & set(sys.modules)))\n"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
