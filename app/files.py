@@ -7,6 +7,19 @@ from pathlib import Path
 from app.errors import InputError
 
 
+def check_writable(file: Path) -> None:
+    """Find out before long work that `write_whole` would fail after it.
+
+    Raises:
+        InputError: the file's folder does not exist or cannot be written, or the file is a folder.
+    """
+    folder = file.absolute().parent
+    if not folder.is_dir():
+        raise InputError("its folder does not exist", file=file, remedy="create it first")
+    if file.is_dir() or not os.access(folder, os.W_OK):
+        raise InputError("cannot be written", file=file, remedy="name another file")
+
+
 def write_whole(file: Path, content: str | bytes) -> None:
     """Write a file so that a reader, or a crash, never finds half of it.
 

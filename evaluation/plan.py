@@ -10,6 +10,7 @@ import orjson
 from app.endpoint import Sampling
 from app.endpoint.settings import normalise_base_url
 from app.errors import InputError
+from app.files import check_writable
 from app.formats import Format
 from app.prompts import Example, build_messages, prompt_hash
 from evaluation.benchmarks.item import Benchmark, Item
@@ -82,6 +83,8 @@ def make_plan(config: EvalConfig, data_dir: Path | None) -> Plan:
     Raises:
         InputError: the benchmark, a selection or the checkpoint cannot be used.
     """
+    if config.json_file is not None:
+        check_writable(config.json_file)
     benchmark = load_benchmark(config.bench, data_dir=data_dir, language=config.language, allow_hub=config.allow_hub)
     selected = select(benchmark, limit=config.limit, languages=config.languages, groups=config.groups)
     seed = config.shuffle_options

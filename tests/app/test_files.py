@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import InputError
-from app.files import write_whole
+from app.files import check_writable, write_whole
 
 
 def test_a_file_is_written_whole_and_replaced(tmp_path: Path) -> None:
@@ -20,3 +20,11 @@ def test_a_missing_folder_is_bad_input(tmp_path: Path) -> None:
         InputError, match=r"report.json: cannot be written \(No such file or directory\); check the folder"
     ):
         write_whole(tmp_path / "none" / "report.json", "x")
+
+
+def test_what_cannot_be_written_is_found_out_beforehand(tmp_path: Path) -> None:
+    check_writable(tmp_path / "report.json")
+    with pytest.raises(InputError, match="report.json: its folder does not exist; create it first"):
+        check_writable(tmp_path / "none" / "report.json")
+    with pytest.raises(InputError, match="cannot be written; name another file"):
+        check_writable(tmp_path)
