@@ -24,7 +24,7 @@ def test_a_missing_folder_is_bad_input(tmp_path: Path) -> None:
 
 def test_what_cannot_be_written_is_found_out_beforehand(tmp_path: Path) -> None:
     check_writable(tmp_path / "report.json")
-    with pytest.raises(InputError, match="report.json: its folder does not exist; create it first"):
+    with pytest.raises(InputError, match=r"report.json: its folder does not exist; create it first"):
         check_writable(tmp_path / "none" / "report.json")
     with pytest.raises(InputError, match="cannot be written; name another file"):
         check_writable(tmp_path)
