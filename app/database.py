@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import orjson
 from sqlalchemy import Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
@@ -12,6 +13,14 @@ from sqlalchemy.orm import Session
 from app.errors import InputError
 
 _BUSY_TIMEOUT_MS = 30_000
+
+
+def _dump(value: Any) -> str:
+    return orjson.dumps(value).decode()
+
+
+# Prompts and options are stored by the thousand; and as the text that they are, where json would write escapes.
+_JSON: dict[str, Any] = {"json_serializer": _dump, "json_deserializer": orjson.loads}
 
 
 def open_engine(url: str) -> Engine:
@@ -28,12 +37,12 @@ def open_engine(url: str) -> Engine:
         ) from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **_JSON)
     if backend != "sqlite":
         raise InputError(f"unsupported database {backend!r}", remedy="use sqlite:/// or postgresql://")
     if parsed.database and parsed.database != ":memory:" and not Path(parsed.database).resolve().parent.is_dir():
         raise InputError("the database's folder does not exist", file=parsed.database, remedy="create it first")
-    engine = create_engine(parsed)
+    engine = create_engine(parsed, **_JSON)
     event.listen(engine, "connect", _set_pragmas)
     return engine
 

@@ -8,7 +8,7 @@ from typing import Literal
 from app.answers.claims import Claim, Denial, bare, find_claims
 from app.answers.patterns import patterns
 from app.answers.reader import Reader
-from app.answers.text import normalise
+from app.answers.text import normalise, option_key
 
 ChoiceTier = Literal["boxed", "stated", "bare", "option text", "quoted", "no such option", "ambiguous", "absent"]
 
@@ -38,6 +38,8 @@ def extract_choice(text: str, options: Mapping[str, str]) -> Choice:
     says so ("wait", "therefore", "final") or if it is a plain "the answer is …" with other sentences between the two;
     otherwise the two are ambiguous. Nothing is guessed: no closest option, no first letter seen.
     """
+    if text in options and not any(option_key(option) == text for option in options.values()):
+        return Choice(text, "bare")  # what a model that was asked for a letter mostly says, without a pattern
     reader, boxes = _reader(normalise(text), options)
     if equal := reader.equal(0, len(reader.text)):
         # The whole text is an option's text. It may look like another option's letter: then nobody can tell.

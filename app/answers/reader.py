@@ -3,14 +3,12 @@
 import re
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import pairwise
 
 from app.answers.letters import LETTER_NAMES, NUMBERING
 from app.answers.patterns import patterns
 from app.answers.text import UNSPACED, WORD, option_key, trim
 
-_KEYS_KEPT = 65_536  # options recur: a benchmark's items are read once per run, sample and scorer
 _WINDOW = 400  # characters: how far a list of options is looked for, so that reading stays linear in the text
 
 
@@ -41,11 +39,6 @@ _LOWER_WORD = re.compile(r"\.\s?(?!(?:this|it|because|the|since|as|that|which|ex
 _SENTENCE_END = re.compile(r"[ ]?(?:\Z|[\n.,;:!)\]}\"'।])")
 
 
-@lru_cache(maxsize=_KEYS_KEPT)
-def _key(text: str) -> str:
-    return option_key(text)
-
-
 class Reader:
     """One normalised text and its options, a mapping of letters A to Z to their texts.
 
@@ -59,7 +52,7 @@ class Reader:
         self.text, self.low = text, text.lower()
         self._order = tuple(options)
         self._letters = {letter.strip().upper(): letter for letter in options}
-        keys = [Key(cased.lower(), cased, letter) for letter, text in options.items() if (cased := _key(text))]
+        keys = [Key(cased.lower(), cased, letter) for letter, text in options.items() if (cased := option_key(text))]
         self.keys = sorted(keys, key=lambda key: -len(key.low))
 
     def equal(self, start: int, end: int) -> frozenset[str]:

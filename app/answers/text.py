@@ -7,7 +7,9 @@ no accents on Latin words. Case stays, because ``D`` is an option letter and ``d
 import re
 import unicodedata
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, lru_cache
+
+_KEYS_KEPT = 65_536  # options recur: a benchmark's items are read once per run, sample and scorer
 
 # Letters, digits and the marks that belong to a word, for the inside of a character class. Python's \w leaves out the
 # vowel signs of the Indic scripts and of Thai: a boundary would fall into the middle of a word.
@@ -100,6 +102,7 @@ def trim(text: str) -> str:
     return text.rstrip(" \n\"'.।॥።。,;:、").lstrip(" \n\"'")
 
 
+@lru_cache(maxsize=_KEYS_KEPT)
 def option_key(text: str) -> str:
     """An option's text in the one form, on one line and trimmed. Case stays."""
     return trim(normalise(text).replace("\n", " "))

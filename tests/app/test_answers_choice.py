@@ -187,3 +187,8 @@ def test_no_option_of_the_western_benchmark_is_read_where_none_is_stated(form: s
         listed = "\n".join(f"{one}. {text}" for one, text in options.items())
         found = extract_choice(form.format(letter=letter, all=listed), options).letter
         assert found is None, (row["question_number"], found)
+
+
+def test_a_bare_letter_is_its_option_unless_another_options_text_is_that_letter() -> None:
+    assert extract_choice("D", {"A": "एक", "D": "दो"}) == Choice("D", "bare")
+    assert extract_choice("D", {"A": "D", "D": "दो"}).letter is None
