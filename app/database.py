@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from sqlalchemy import Engine, create_engine, event, make_url
+from sqlalchemy import Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.orm import Session
 
@@ -20,7 +20,8 @@ def _dump(value: Any) -> str:
 
 
 # Prompts and options are stored by the thousand; and as the text that they are, where json would write escapes.
-_JSON: dict[str, Any] = {"json_serializer": _dump, "json_deserializer": orjson.loads}
+# Statements in an error show no values: those are prompts and answers.
+_OPTIONS: dict[str, Any] = {"json_serializer": _dump, "json_deserializer": orjson.loads, "hide_parameters": True}
 
 
 def open_engine(url: str) -> Engine:
@@ -37,12 +38,12 @@ def open_engine(url: str) -> Engine:
         ) from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **_JSON)
+        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **_OPTIONS)
     if backend != "sqlite":
         raise InputError(f"unsupported database {backend!r}", remedy="use sqlite:/// or postgresql://")
     if parsed.database and parsed.database != ":memory:" and not Path(parsed.database).resolve().parent.is_dir():
         raise InputError("the database's folder does not exist", file=parsed.database, remedy="create it first")
-    engine = create_engine(parsed, **_JSON)
+    engine = create_engine(parsed, **_OPTIONS)
     event.listen(engine, "connect", _set_pragmas)
     return engine
 
@@ -55,6 +56,18 @@ def _set_pragmas(connection: Any, _record: object) -> None:
     cursor.execute("PRAGMA foreign_keys=ON")
     cursor.execute(f"PRAGMA busy_timeout={_BUSY_TIMEOUT_MS}")
     cursor.close()
+
+
+def take_lock(session: Session, key: int) -> None:
+    """Make others who take the same lock wait until this session's transaction ends.
+
+    On PostgreSQL an advisory lock of the 64-bit key; SQLite has one lock for all writers, taken here before anything
+    is read, so that nothing read can change under it.
+    """
+    if session.get_bind().dialect.name == "postgresql":
+        session.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": key})
+    else:
+        session.execute(text("BEGIN IMMEDIATE"))
 
 
 @contextmanager

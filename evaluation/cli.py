@@ -1,5 +1,6 @@
 """`himed-eval`: a benchmark, a model, and figures in the results database."""
 
+import re
 import shlex
 import signal
 import sys
@@ -12,7 +13,6 @@ from evaluation.command import run_command
 
 if TYPE_CHECKING:
     from app.settings import Settings
-    from evaluation.benchmarks.item import InvalidRow
     from evaluation.plan import Plan
     from evaluation.runner import Runner
 
@@ -32,7 +32,7 @@ The same command goes on where it was stopped. Keys: HIMED_API_KEY and HIMED_JUD
 Exit codes: 0 done; 2 bad input; 3 some items failed for good (the same command tries only them); 130 after Ctrl-C.
 """
 
-SOURCE, ITEMS, ASKING, JUDGE, OUTPUT = "What answers (one of)", "Which items", "How they are asked", "Judge", "Results"
+_LISTED = 50  # failures and rows that are named one by one
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 
@@ -99,37 +99,46 @@ def evaluate(
 
 
 def _run(plan: "Plan", settings: "Settings") -> int:
+    from sqlalchemy.exc import OperationalError
+
     from app.engine.errors import EngineError
     from app.errors import InputError
+    from evaluation.command import describe
     from evaluation.results.schema import open_database
     from evaluation.runner import Runner, RunStoppedError
 
     _tell(f"{plan.benchmark.name}: {len(plan.items)} of {len(plan.benchmark.items)} items, {_left_out(plan)}")
-    for row in _set_aside(plan):
-        _tell(f"set aside: {row.file}, row {row.row}, field '{row.field}': {row.reason}")
+    _tell_set_aside(plan)
     runner = Runner(plan, settings, open_database(plan.config.db or settings.db))
     _tell(f"run {runner.run.id}: {runner.done} of {plan.generations} generations done")
     try:
-        run = runner.execute()
+        runner.execute()
     except KeyboardInterrupt:
         _tell(f"interrupted: {runner.done} of {plan.generations} are stored; this goes on: {_command()}")
         raise
     except EngineError as error:  # vLLM is missing, out of memory, …: one sentence, as for any bad input
         raise InputError(str(error)) from None
-    except RunStoppedError as error:
-        raise RunStoppedError(
-            f"{error}; stopped, {runner.done} of {plan.generations} are stored", remedy=f"this goes on: {_command()}"
-        ) from None
+    except (RunStoppedError, OperationalError) as error:
+        said = describe(error) if isinstance(error, OperationalError) else str(error)
+        stored = f"{runner.done} of {plan.generations} are stored"
+        raise InputError(f"{said}; stopped, {stored}", remedy=f"this goes on: {_command()}") from None
     _report(plan, runner)
-    if run.status == "finished":
-        return 0
-    for item, generation in runner.failed[:50]:
+    return 0 if runner.run.status == "finished" else _tell_failures(plan, runner)
+
+
+def _tell_failures(plan: "Plan", runner: "Runner") -> int:
+    """List what failed for good, in short, and say what to do. Returns the exit code."""
+    failed = runner.failed
+    for item, generation in failed[:_LISTED]:
         _tell(f"failed: item {item.id} (row {item.row}, sample {generation.sample}): {generation.error}")
-    if (more := len(runner.failed) - 50) > 0:
-        _tell(f"failed: {more} more; himed-results show {run.id} lists them all")
+    if (more := len(failed) - _LISTED) > 0:
+        _tell(f"failed: {more} more; himed-results show {runner.run.id} lists them all")
     if unjudged := len(runner.unjudged):
         _tell(f"failed: {unjudged} answers could not be judged")
-    _tell(f"the same command tries only the failed ones: {_command()}")
+    if plan.source == "predictions" and not unjudged:
+        _tell("complete the file of predictions, or narrow the items by --languages, --group or --limit")
+    else:
+        _tell(f"the same command tries only the failed ones: {_command()}")
     return 3
 
 
@@ -169,14 +178,21 @@ def _left_out(plan: "Plan") -> str:
     return f"{len(plan.benchmark.invalid)} rows left out, {plan.benchmark.duplicates} exact duplicates"
 
 
-def _set_aside(plan: "Plan") -> "list[InvalidRow]":
-    """Rows of the predictions that are not used as they stand, at most the first 20."""
-    found = plan.predictions
-    return [] if found is None else [*found.invalid, *found.unread][:20]
+def _tell_set_aside(plan: "Plan") -> None:
+    """Name the rows of the predictions that are not used as they stand."""
+    if plan.predictions is None:
+        return
+    rows = [*plan.predictions.invalid, *plan.predictions.unread]
+    for row in rows[:_LISTED]:
+        _tell(f"set aside: {row.file}, row {row.row}, field '{row.field}': {row.reason}")
+    if (more := len(rows) - _LISTED) > 0:
+        _tell(f"set aside: {more} rows more; the run's settings list them all")
 
 
 def _command() -> str:
-    return shlex.join([Path(sys.argv[0]).name, *(arg for arg in sys.argv[1:] if arg != "--new")])
+    words = [Path(sys.argv[0]).name, *(word for word in sys.argv[1:] if word != "--new")]
+    # A database URL may hold a password, and what is printed ends up in logs.
+    return re.sub(r"(://[^:/@\s]+):[^@/\s]+@", r"\1:***@", shlex.join(words))
 
 
 def _tell(line: str) -> None:

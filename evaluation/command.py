@@ -34,8 +34,7 @@ def run_command(app: typer.Typer, name: str) -> NoReturn:
     except KeyboardInterrupt:
         code = INTERRUPTED
     except _database_errors() as error:
-        # Only the driver's words: SQLAlchemy's hold the statement with its values. Drivers leave the password out.
-        _print_error(name, f"the database failed: {' '.join(str(getattr(error, 'orig', error)).split())}")
+        _print_error(name, f"{describe(error)}; check that it is there, has room and may be written")
         code = BAD_INPUT
     sys.exit(code)
 
@@ -44,10 +43,16 @@ def _print_error(name: str, message: str) -> None:
     print(f"{name}: error: {message}", file=sys.stderr)
 
 
+def describe(error: Exception) -> str:
+    """A database error in one line: only the driver's words, since SQLAlchemy's hold the statement with its values."""
+    return f"the database failed: {' '.join(str(getattr(error, 'orig', error)).split())}"
+
+
 def _database_errors() -> tuple[type[Exception], ...]:
-    """SQLAlchemy's error for a database that is away, locked or full; nothing where it was never imported."""
+    """SQLAlchemy's errors for a database that is away, locked or full, or refuses a value; nothing where it was never
+    imported."""
     if "sqlalchemy" not in sys.modules:
         return ()
-    from sqlalchemy.exc import OperationalError
+    from sqlalchemy.exc import DataError, OperationalError
 
-    return (OperationalError,)
+    return (OperationalError, DataError)

@@ -4,10 +4,21 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from app.errors import InputError
 from app.formats import Format
+
+_GENERATING = (
+    "samples",
+    "few_shot",
+    "shuffle_options",
+    "temperature",
+    "top_p",
+    "top_k",
+    "repetition_penalty",
+    "max_tokens",
+)
 
 
 class EvalConfig(BaseModel):
@@ -19,15 +30,15 @@ class EvalConfig(BaseModel):
     # What answers: exactly one of the three.
     model: Path | None = None
     endpoint: str | None = None
-    served_model: str | None = None
+    served_model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     predictions: Path | None = None
-    model_name: str | None = None
+    model_name: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     format: Format | None = None
     # Which items.
     data_dir: Path | None = None
     allow_hub: bool = False
     language: str | None = None
-    languages: list[str] = []
+    languages: Annotated[list[str] | None, Field(min_length=1)] = None
     group: list[Annotated[str, Field(pattern=r"^[^=]+=.+$")]] = []
     limit: Annotated[int | None, Field(ge=1)] = None
     # How they are asked.
@@ -46,7 +57,7 @@ class EvalConfig(BaseModel):
     timeout: Annotated[float, Field(gt=0)] = 600.0
     # Who judges.
     judge_endpoint: str | None = None
-    judge_model: str | None = None
+    judge_model: Annotated[str | None, Field(min_length=1, max_length=200)] = None
     judge_language: bool = False
     # Where results go.
     db: str | None = None
@@ -66,11 +77,24 @@ class EvalConfig(BaseModel):
         if self.judge_language and self.judge_endpoint is None:
             raise ValueError("--judge-language needs --judge-endpoint")
         if self.predictions is not None:
-            meant = {"samples": 1, "few_shot": 0, "shuffle_options": None}
-            if changed := [name for name, default in meant.items() if getattr(self, name) != default]:
-                options = ", ".join(f"--{name.replace('_', '-')}" for name in changed)
-                raise ValueError(f"{options} cannot be used with --predictions: nothing is generated")
+            self._refuse(_GENERATING, "with --predictions: nothing is generated")
+        if self.model is None:
+            self._refuse(("max_model_len", "chat_template"), "without --model: they are vLLM's, started for the run")
         return self
+
+    def _refuse(self, names: tuple[str, ...], why: str) -> None:
+        fields = type(self).model_fields
+        if given := [name for name in names if getattr(self, name) != fields[name].default]:
+            options = ", ".join(f"--{name.replace('_', '-')}" for name in given)
+            raise ValueError(f"{options} cannot be used {why}")
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_numbers(cls, value: object, info: ValidationInfo) -> object:
+        # YAML reads yes and on as true, which would pass for the number 1.
+        if isinstance(value, bool) and cls.model_fields[info.field_name or ""].annotation is not bool:
+            raise ValueError("Input should not be true or false")
+        return value
 
     @property
     def groups(self) -> dict[str, set[str]]:
@@ -100,7 +124,7 @@ def read_config(options: dict[str, Any], file: Path | None) -> EvalConfig:
 
 def _read_yaml(file: Path) -> dict[str, Any]:
     try:
-        values = yaml.safe_load(file.read_text(encoding="utf-8"))
+        values = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader
     except FileNotFoundError:
         raise InputError("no such file", file=file, remedy="check --config") from None
     except (OSError, UnicodeDecodeError) as error:
@@ -108,10 +132,26 @@ def _read_yaml(file: Path) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         row = mark.line + 1 if mark is not None else None
-        raise InputError("is no valid YAML", file=file, row=row, remedy="correct the syntax") from None
+        problem = getattr(error, "problem", None) or "is no valid YAML"
+        raise InputError(problem, file=file, row=row, remedy="correct the file") from None
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise InputError("holds no 'name: value' pairs", file=file, remedy="write one option per line")
+    if len({key.replace("-", "_") for key in values}) < len(values):
+        raise InputError("an option is given twice, with - and with _", file=file, remedy="keep one of them")
     return {key.replace("-", "_"): value for key, value in values.items()}
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML that refuses a name given twice, of which PyYAML would keep the last in silence."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                problem = f"the option {key.value!r} is given twice"
+                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+            seen.add(key.value)
+        return super().construct_mapping(node, deep)
 
 
 def _input_error(error: ValidationError, options: dict[str, Any], file: Path | None) -> InputError:
@@ -124,4 +164,6 @@ def _input_error(error: ValidationError, options: dict[str, Any], file: Path | N
         known = ", ".join("json" if known == "json_file" else known for known in EvalConfig.model_fields)
         return InputError("unknown option", file=where, field=name, remedy=f"use one of {known}")
     given = f" (given: {first['input']!r})"
-    return InputError(first["msg"] + given, file=where, field=name, remedy="see himed-eval --help")
+    return InputError(
+        first["msg"].removeprefix("Value error, ") + given, file=where, field=name, remedy="see himed-eval --help"
+    )

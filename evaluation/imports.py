@@ -8,10 +8,10 @@ from app.formats import Format
 from evaluation.benchmarks.item import Item
 from evaluation.predictions import Prediction, Predictions
 from evaluation.progress import RunProgress
-from evaluation.results.records import Generation, Record, Score
+from evaluation.results.records import IMPORTED_JUDGE, Generation, JudgeKind, Record, Score, Verdict
 from evaluation.results.writer import RunWriter
 from evaluation.scorers import score_generation
-from evaluation.scorers.judge import Question, Verdict, verdict_score
+from evaluation.scorers.judge import verdict_score
 
 
 class PredictionImport:
@@ -22,7 +22,7 @@ class PredictionImport:
 
     def __init__(self, predictions: Predictions, model_name: str, revision: str, format: Format) -> None:
         self.predictions, self.revision, self.format = predictions, revision, format
-        self.judge_model = f"imported:{model_name}"
+        self.judge_model = f"{IMPORTED_JUDGE}{model_name}"
         self.version = f"1:{self.judge_model}"
 
     async def store(self, records: list[Record], writer: RunWriter) -> None:
@@ -54,11 +54,11 @@ class PredictionImport:
             scores.append(verdict_score(kind, self.version, verdict.verdict))
         return generation, scores, verdicts
 
-    def _judged(self, prediction: Prediction) -> Iterator[tuple[Question, bool | None]]:
+    def _judged(self, prediction: Prediction) -> Iterator[tuple[JudgeKind, bool | None]]:
         if self.predictions.has_judge_correct:
             yield "correct", prediction.judge_correct
         if self.predictions.has_judge_language:
             yield "language", prediction.judge_language
 
-    def _key(self, item: Item, kind: Question) -> str:
+    def _key(self, item: Item, kind: JudgeKind) -> str:
         return hashlib.sha256(f"{self.revision}:{item.id}:{kind}".encode()).hexdigest()

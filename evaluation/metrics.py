@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 from app.languages import get_language
 from evaluation.benchmarks.item import Item, best_constant_answer, chance_accuracy
 from evaluation.reports.model import Baselines, BenchmarkInfo, Failure, InvalidInfo, Metric, Report, RunInfo
-from evaluation.results.records import Generation, Record, Score, load_records
+from evaluation.results.records import JUDGE_SCORERS, Generation, Record, Score, is_imported, load_records
 from evaluation.results.tables import RunRow
 from evaluation.statistics import interval, majority_vote, pass_at_k
 
@@ -18,13 +18,14 @@ from evaluation.statistics import interval, majority_vote, pass_at_k
 class MetricDefinition:
     """A metric: read from the scores of ``scorer``.
 
-    ``read`` gives the value of one score, None where it is unknown. With ``applies_to`` the metric speaks only of those
-    items: one of them without a generation counts as missing.
+    ``read`` gives the value of one score, None where it is unknown. An item that the metric ``applies_to`` and that has
+    no score is missing. An ``optional`` metric stands in a report only when something was scored for it.
     """
 
     scorer: str
     read: Callable[[Score], float | None]
     applies_to: Callable[[Item], bool] = lambda item: True
+    optional: bool = False
 
 
 def _value(score: Score) -> float | None:
@@ -53,11 +54,19 @@ def _undetermined(score: Score) -> float | None:
 
 
 def _is_choice(item: Item) -> bool:
-    return item.options is not None
+    return item.options is not None and item.gold is not None
 
 
 def _is_open(item: Item) -> bool:
-    return item.options is None
+    return item.options is None and item.reference is not None
+
+
+def _is_hindi(item: Item) -> bool:
+    return item.language == "hi"
+
+
+def _is_scored(item: Item) -> bool:
+    return False  # whether a completion has reasoning is known from its score alone
 
 
 _MAX_GROUP_VALUES = 30
@@ -69,18 +78,18 @@ METRICS: dict[str, MetricDefinition] = {
     "unparsed": MetricDefinition("choice", _unknown, _is_choice),
     "exact_match": MetricDefinition("exact_match", _value, _is_open),
     "normalised_match": MetricDefinition("normalised_match", _value, _is_open),
-    "judge_correct": MetricDefinition("judge_correct", _value),
-    "judge_language": MetricDefinition("judge_language", _value),
+    "judge_correct": MetricDefinition("judge_correct", _value, _is_open, optional=True),
+    "judge_language": MetricDefinition("judge_language", _value, optional=True),
     "cut_off": MetricDefinition("cut_off", _value),
     "language_consistency": MetricDefinition("language", _consistent),
     "language_mixed": MetricDefinition("language", _mixed),
     "language_undetermined": MetricDefinition("language", _undetermined),
-    "reasoning_language_consistency": MetricDefinition("reasoning_language", _consistent),
-    "reasoning_language_mixed": MetricDefinition("reasoning_language", _mixed),
-    "reasoning_language_undetermined": MetricDefinition("reasoning_language", _undetermined),
+    "reasoning_language_consistency": MetricDefinition("reasoning_language", _consistent, _is_scored, optional=True),
+    "reasoning_language_mixed": MetricDefinition("reasoning_language", _mixed, _is_scored, optional=True),
+    "reasoning_language_undetermined": MetricDefinition("reasoning_language", _undetermined, _is_scored, optional=True),
     "langdetect_agreement": MetricDefinition("langdetect", _value),
     "well_formed": MetricDefinition("format", _value),
-    "devanagari_share": MetricDefinition("devanagari_share", _value),
+    "devanagari_share": MetricDefinition("devanagari_share", _value, _is_hindi),
 }
 
 
@@ -91,41 +100,41 @@ def item_values(records: Iterable[Record], metric: str) -> dict[str, float | Non
     """
     definition = METRICS[metric]
     values: dict[str, float | None] = {}
-    for record in records:
-        scores = [score for g in record.generations if (score := g.scores.get(definition.scorer)) is not None]
-        if not scores and (
-            not definition.applies_to(record.item) or any(g.text is not None for g in record.generations)
-        ):
+    scored = [(r, [s for g in r.generations if (s := g.scores.get(definition.scorer)) is not None]) for r in records]
+    imported = any(is_imported(score.version) for _, scores in scored for score in scores)
+    for record, scores in scored:
+        # The verdicts of a file speak of all its answers, our judge's of correctness of open ones alone.
+        if not scores and not imported and not definition.applies_to(record.item):
             continue
         known = [value for score in scores if (value := definition.read(score)) is not None]
         values[record.item.id] = sum(known) / len(known) if known else None
     return values
 
 
-def measure(records: Sequence[Record]) -> dict[str, Metric]:
-    """All metrics of some records. One that no generation has a score for is left out."""
+def measure(records: Sequence[Record], samples: int = 1) -> dict[str, Metric]:
+    """All metrics that speak of the records, of a run with so many samples per item."""
     scored = {name for record in records for g in record.generations for name in g.scores}
     metrics: dict[str, Metric] = {}
     for name, definition in METRICS.items():
-        if definition.scorer not in scored:
+        if definition.optional and definition.scorer not in scored:
             continue
-        metrics[name] = _aggregate(records, item_values(records, name))
-        if name == "accuracy":
-            metrics |= _accuracies(records)
+        if values := item_values(records, name):
+            metrics[name] = _aggregate(records, values)
+            if name == "accuracy":
+                metrics |= _accuracies(records, samples)
     return metrics
 
 
-def _accuracies(records: Sequence[Record]) -> dict[str, Metric]:
+def _accuracies(records: Sequence[Record], k: int) -> dict[str, Metric]:
     first_copies: dict[str, Record] = {}
     for record in records:
         first_copies.setdefault(record.item.duplicate_of or record.item.id, record)
     unique = list(first_copies.values())
     made = {"accuracy_deduplicated": _aggregate(unique, item_values(unique, "accuracy"))}
-    if any(len(record.generations) > 1 for record in records):
+    if k > 1:
         choices = {r.item.id: _choices(r) for r in records if _is_choice(r.item)}
         golds = {r.item.id: r.item.gold for r in records}
         majority = {id: float(majority_vote(c) == golds[id]) if c else None for id, c in choices.items()}
-        k = max(len(c) for c in choices.values())
         # An item whose generations failed in part says nothing about k of them.
         passed = {id: pass_at_k(k, c.count(golds[id]), k) if len(c) == k else None for id, c in choices.items()}
         made["accuracy_majority"] = _aggregate(records, majority)
@@ -163,6 +172,13 @@ def group_records(records: Iterable[Record]) -> dict[str, dict[str, list[Record]
     return {group: {value: by_value[value] for value in sorted(by_value)} for group, by_value in groups.items()}
 
 
+def judge_of(records: Sequence[Record]) -> str | None:
+    """The judge whose verdicts the records hold; behind ``imported:`` the name of imported predictions."""
+    generations = [generation for record in records for generation in record.generations]
+    versions = {g.scores[name].version for g in generations for name in JUDGE_SCORERS if name in g.scores}
+    return ", ".join(sorted(version.partition(":")[2] for version in versions)) or None
+
+
 def baselines(items: Sequence[Item]) -> Baselines | None:
     """The best constant answer and chance over the multiple-choice items; None without any."""
     constant, chance = best_constant_answer(items), chance_accuracy(items)
@@ -187,7 +203,7 @@ def report_records(run: RunRow, records: Sequence[Record]) -> Report:
     ]
     benchmark = run.benchmark
     groups = {
-        group: {value: measure(members) for value, members in values.items()}
+        group: {value: measure(members, run.samples) for value, members in values.items()}
         for group, values in group_records(records).items()
         # A group with one value over all items says what the whole says, but the language is always asked for. One of
         # dozens of values (the sources of single facts) is no group to read figures from.
@@ -200,6 +216,7 @@ def report_records(run: RunRow, records: Sequence[Record]) -> Report:
             model=run.model.name,
             format=run.model.format,
             source=run.source,
+            judge=judge_of(records),
             samples=run.samples,
             n=run.n,
             failed=len(failures),
@@ -218,7 +235,7 @@ def report_records(run: RunRow, records: Sequence[Record]) -> Report:
             duplicates=benchmark.duplicates,
             invalid_rows=[InvalidInfo(**row) for row in benchmark.invalid],
         ),
-        metrics=measure(records),
+        metrics=measure(records, run.samples),
         groups=groups,
         baselines=baselines([record.item for record in records]),
         failures=failures,

@@ -1,7 +1,9 @@
 """What a run will do, resolved: items, prompts, sampling settings and the fingerprint that finds the run again."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from app.formats import Format
 from app.prompts import Example, build_messages, prompt_hash
 from evaluation.benchmarks.item import Benchmark, Item
 from evaluation.benchmarks.registry import load_benchmark
-from evaluation.benchmarks.selection import few_shot_examples, select
+from evaluation.benchmarks.selection import ExamplePool, select
 from evaluation.benchmarks.shuffle import shuffle_options
 from evaluation.config import EvalConfig
 from evaluation.predictions import Predictions, load_predictions
@@ -59,9 +61,19 @@ class Plan:
             settings |= {name: [asdict(row) for row in found] for name, found in rows.items()}
         return settings | {"format": self.format, "sampling": self.sampling.model_dump(exclude_defaults=True)}
 
+    @cached_property
+    def _examples(self) -> ExamplePool:
+        return ExamplePool(self.benchmark, seed=self.config.seed)
+
     def messages(self, item: Item) -> list[dict[str, str]]:
-        """The prompt of an item."""
-        examples = few_shot_examples(self.benchmark, self.config.few_shot, item, seed=self.config.seed)
+        """The prompt of an item.
+
+        Raises:
+            InputError: the benchmark has too few examples.
+        """
+        examples: Iterable[Item] = self._examples.draw(self.config.few_shot, item)
+        if (seed := self.config.shuffle_options) is not None:
+            examples = [shuffle_options(example, seed) for example in examples]
         messages = build_messages(
             item.question,
             format=self.format,
@@ -86,7 +98,7 @@ def make_plan(config: EvalConfig, data_dir: Path | None) -> Plan:
     if config.json_file is not None:
         check_writable(config.json_file)
     benchmark = load_benchmark(config.bench, data_dir=data_dir, language=config.language, allow_hub=config.allow_hub)
-    selected = select(benchmark, limit=config.limit, languages=config.languages, groups=config.groups)
+    selected = select(benchmark, limit=config.limit, languages=config.languages or (), groups=config.groups)
     seed = config.shuffle_options
     items = tuple(selected if seed is None else (shuffle_options(item, seed) for item in selected))
     source, name, revision, where = _identify(config)
@@ -94,7 +106,7 @@ def make_plan(config: EvalConfig, data_dir: Path | None) -> Plan:
     sampling = _sampling(config, format)
     templates = prompt_hash(format)
     decides: dict[str, Any] = {
-        "benchmark": benchmark.sha256,
+        "benchmark": [benchmark.name, benchmark.sha256],
         "items": [item.id for item in items],
         "shuffle_options": seed,
         "source": source,
@@ -110,8 +122,10 @@ def make_plan(config: EvalConfig, data_dir: Path | None) -> Plan:
             "samples": config.samples,
             "seed": config.seed,
             "few_shot": config.few_shot,
+            "max_model_len": config.max_model_len,
+            "chat_template": _hash_files(config.chat_template) if config.chat_template else None,
         }
-    return Plan(
+    plan = Plan(
         config=config,
         benchmark=benchmark,
         items=items,
@@ -124,6 +138,10 @@ def make_plan(config: EvalConfig, data_dir: Path | None) -> Plan:
         prompt_hash=templates,
         predictions=load_predictions(config.predictions, benchmark) if config.predictions else None,
     )
+    if config.few_shot:
+        for kind in {item.kind for item in items}:  # found out now, and not by the first item of the kind
+            plan.messages(next(item for item in items if item.kind == kind))
+    return plan
 
 
 def _identify(config: EvalConfig) -> tuple[str, str, str, str]:
@@ -164,5 +182,5 @@ def _hash_files(path: Path) -> str:
     try:
         contents = [file.read_bytes() for file in files if file.is_file() or not path.is_dir()]
     except OSError as error:
-        raise InputError(f"cannot be read ({error.strerror})", file=path, remedy="correct --predictions") from None
+        raise InputError(f"cannot be read ({error.strerror})", file=path, remedy="name a file that is there") from None
     return hashlib.sha256(b"\0".join(contents)).hexdigest()[:16]

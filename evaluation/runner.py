@@ -17,13 +17,13 @@ from evaluation.benchmarks.item import Item
 from evaluation.imports import PredictionImport
 from evaluation.plan import Plan
 from evaluation.progress import RunProgress
-from evaluation.results.records import Generation, Record, load_records
-from evaluation.results.runs import claim_run, create_run, ensure_benchmark, ensure_model, find_run, release_run
+from evaluation.results.records import JUDGE_SCORERS, Generation, Record, Verdict, load_records
+from evaluation.results.runs import claim_run, count_stored, ensure_benchmark, ensure_model, open_run, release_run
 from evaluation.results.tables import RunRow, VerdictRow
 from evaluation.results.writer import RunWriter
 from evaluation.scorers import score_generation
 from evaluation.scorers.base import read_attempt
-from evaluation.scorers.judge import Judge, JudgeSpec, Verdict
+from evaluation.scorers.judge import Judge, JudgeSpec
 
 Work = TypeVar("Work")
 
@@ -40,32 +40,36 @@ class Runner:
 
     def __init__(self, plan: Plan, settings: Settings, database: Database) -> None:
         self.plan, self.settings, self.database = plan, settings, database
-        self._created = False
-        self.run = self._open_run()
-        with open_session(database) as session:
-            self.records = load_records(session, self.run)
-
-    def _open_run(self) -> RunRow:
-        plan = self.plan
-        if not plan.config.new and (run := find_run(self.database, plan.fingerprint)) is not None:
-            return run
-        self._created = True
-        return create_run(
-            self.database,
-            benchmark_id=ensure_benchmark(self.database, plan.benchmark),
-            model_id=ensure_model(self.database, plan.model_name, plan.revision, plan.format),
+        self.run, self._created = open_run(
+            database,
+            benchmark_id=ensure_benchmark(database, plan.benchmark),
+            model_id=ensure_model(database, plan.model_name, plan.revision, plan.format),
             fingerprint=plan.fingerprint,
             source=plan.source,
             settings=plan.settings,
             prompt_hash=plan.prompt_hash,
             items=plan.items,
             samples=plan.config.samples,
+            new=plan.config.new,
         )
+        with open_session(database) as session:
+            self.records = load_records(session, self.run)
+        if self.judge is not None:
+            self._forget_other_judges(self.judge)
+        self._prompts: dict[str, list[dict[str, str]]] = {}
+
+    def _forget_other_judges(self, judge: JudgeSpec) -> None:
+        """A figure never mixes two judges: from now on only this one's verdicts count."""
+        for record in self.records:
+            for generation in record.generations:
+                for name in JUDGE_SCORERS:
+                    if name in generation.scores and generation.scores[name].version != judge.version:
+                        del generation.scores[name]
 
     @property
     def done(self) -> int:
-        """Generations that have a text."""
-        return sum(g.text is not None for record in self.records for g in record.generations)
+        """Generations with a text that were written to the database."""
+        return sum(g.text is not None and g.id is not None for record in self.records for g in record.generations)
 
     @property
     def failed(self) -> list[tuple[Item, Generation]]:
@@ -78,16 +82,17 @@ class Runner:
         Raises:
             InputError: another process works on the run, the endpoint cannot be used (`RunStoppedError`), or a server
                 cannot be started.
+            sqlalchemy.exc.OperationalError: the database stays away.
             KeyboardInterrupt: interrupted; what was done is kept.
         """
-        if self.run.status == "finished" and not self.unjudged:
+        if self.run.status == "finished" and self.done == self.plan.generations and not self.unjudged:
             return self.run
         if not self._created:
             claim_run(self.database, self.run, self.plan.settings)
         status = "interrupted"
         try:
             asyncio.run(self._work())
-            complete = self.done == self.plan.generations and not self.unjudged
+            complete = count_stored(self.database, self.run.id) == self.plan.generations and not self.unjudged
             status = "finished" if complete else "incomplete"
         finally:
             self.run = release_run(self.database, self.run.id, status)
@@ -186,13 +191,16 @@ class Runner:
             await _for_each(missing, generate, endpoint.settings.concurrency)
 
     async def _generate_one(self, endpoint: Endpoint, fuse: "Fuse", record: Record, sample: int) -> Generation:
-        messages = self.plan.messages(record.item)
+        messages = self._prompts.get(record.item.id)
+        if messages is None:
+            messages = self._prompts[record.item.id] = self.plan.messages(record.item)
+        stored = messages if sample == 0 else None  # the others' prompt is the same
         seed = self.plan.seed_of(record.item, sample)
         try:
             reply: Reply = await endpoint.chat(messages, self.plan.sampling, seed=seed)
         except EndpointError as error:
             fuse.failed(error)
-            return Generation(sample=sample, text=None, error=str(error), messages=messages)
+            return Generation(sample=sample, text=None, error=str(error), messages=stored)
         fuse.succeeded()
         return Generation(
             sample=sample,
@@ -202,7 +210,7 @@ class Runner:
             prompt_tokens=reply.prompt_tokens,
             completion_tokens=reply.completion_tokens,
             latency_s=reply.latency_s,
-            messages=messages,
+            messages=stored,
         )
 
     async def _judge_all(self, writer: RunWriter) -> None:
@@ -247,7 +255,7 @@ class Runner:
         )
         with open_session(self.database) as session:
             rows = session.execute(sql_select(*columns).where(VerdictRow.judge_model == judge_model))
-            return {row.prompt_hash: Verdict(*row) for row in rows}  # type: ignore[arg-type]  # checked when written
+            return {row.prompt_hash: Verdict(*row) for row in rows}  # type: ignore[arg-type]
 
 
 class Fuse:
@@ -288,8 +296,8 @@ async def _for_each(work: Sequence[Work], do: Callable[[Work], Awaitable[None]],
         async with asyncio.TaskGroup() as group:
             for _ in range(min(concurrency, len(work))):
                 group.create_task(worker())
-    except ExceptionGroup as group:
-        stopped = group.subgroup(RunStoppedError)
-        if stopped is None:
-            raise
-        raise stopped.exceptions[0] from None
+    except BaseExceptionGroup as group:
+        first: BaseException = group
+        while isinstance(first, BaseExceptionGroup):
+            first = first.exceptions[0]
+        raise first from None

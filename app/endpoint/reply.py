@@ -42,15 +42,25 @@ def parse_reply(raw: bytes, latency_s: float, base_url: str) -> Reply:
         message = choice["message"]
         usage = body.get("usage") or {}
         return Reply(
-            message.get("content") or "",
-            reasoning_of(message),
-            choice.get("finish_reason"),
-            usage.get("prompt_tokens"),
-            usage.get("completion_tokens"),
+            _text(message.get("content")) or "",
+            _text(reasoning_of(message)),
+            _text(choice.get("finish_reason")),
+            _count(usage.get("prompt_tokens")),
+            _count(usage.get("completion_tokens")),
             latency_s,
         )
     except (KeyError, IndexError, TypeError, AttributeError):
         raise EndpointError(f"{base_url}: the answer is no chat completion: is this an OpenAI endpoint?") from None
+
+
+def _text(value: Any) -> str | None:
+    if not isinstance(value, str | None):
+        raise TypeError
+    return value
+
+
+def _count(value: Any) -> int | None:
+    return value if isinstance(value, int) else None  # a server that counts otherwise has said nothing
 
 
 def reasoning_of(message: dict[str, Any]) -> str | None:

@@ -2,15 +2,15 @@
 
 from evaluation.benchmarks.item import Benchmark, InvalidRow, Item
 from evaluation.benchmarks.registry import KNOWN, load_benchmark
-from evaluation.benchmarks.selection import few_shot_examples, select
+from evaluation.benchmarks.selection import ExamplePool, select
 from evaluation.benchmarks.shuffle import shuffle_options
 
 __all__ = [
     "KNOWN",
     "Benchmark",
+    "ExamplePool",
     "InvalidRow",
     "Item",
-    "few_shot_examples",
     "load_benchmark",
     "select",
     "shuffle_options",

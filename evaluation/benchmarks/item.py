@@ -59,21 +59,23 @@ class Benchmark:
 
     @cached_property
     def sha256(self) -> str:
-        """Hash of every item's content in order: equal for equal questions, however the file was laid out."""
+        """Hash of every item in order, and of the rows that were left out, however the file was laid out."""
         digest = hashlib.sha256()
         for item in self.items:
-            digest.update(orjson.dumps([item.id, *_content(item), sorted(item.groups.items())]) + b"\n")
+            digest.update(orjson.dumps([item.id, item.number, *_content(item), sorted(item.groups.items())]) + b"\n")
+        for row in self.invalid:
+            digest.update(orjson.dumps([row.row, row.field, row.reason]) + b"\n")
         return digest.hexdigest()
-
-    @property
-    def duplicates(self) -> int:
-        """How many items repeat an earlier one exactly."""
-        return sum(item.duplicate_of is not None for item in self.items)
 
     @cached_property
     def by_id(self) -> dict[str, Item]:
         """Items by id."""
         return {item.id: item for item in self.items}
+
+    @property
+    def duplicates(self) -> int:
+        """How many items repeat an earlier one exactly."""
+        return sum(item.duplicate_of is not None for item in self.items)
 
 
 def _content(item: Item) -> tuple[object, ...]:

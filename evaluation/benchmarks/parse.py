@@ -42,7 +42,8 @@ def parse_items(
         InputError: no row can be used, a CSV lacks a column, or the language is known from nowhere.
     """
     _check_columns(file)
-    if language is None and default_language is None and not any(row.fields.get("language") for row in file.rows):
+    unnamed = language is None and default_language is None
+    if unnamed and file.rows and not any(row.fields.get("language") for row in file.rows):
         problem = "the rows name no language"
         raise InputError(problem, file=file.path, field="language", remedy="name it with --language")
     items: list[Item] = []

@@ -1,6 +1,7 @@
 """Parts of a benchmark: the items that a run asks, and the examples that stand before a question."""
 
 import random
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping
 
 from app.errors import InputError
@@ -32,33 +33,44 @@ def select(
     return items[:limit]
 
 
-def few_shot_examples(benchmark: Benchmark, n: int, item: Item, *, seed: int = 0) -> tuple[Item, ...]:
-    """``n`` worked examples for an item: of its kind and language, filled up from other languages when these run out.
+class ExamplePool:
+    """Worked examples for items of a benchmark. The draw depends on the seed and the item's id alone."""
 
-    Never the item itself, nor one with the same question, nor two with the same question. The draw depends on the
-    seed and the item's id alone.
+    def __init__(self, benchmark: Benchmark, *, seed: int = 0) -> None:
+        self.benchmark, self.seed = benchmark, seed
+        self._by_kind: defaultdict[str, list[Item]] = defaultdict(list)
+        self._by_language: defaultdict[tuple[str, str], list[Item]] = defaultdict(list)
+        for item in benchmark.items:
+            self._by_kind[item.kind].append(item)
+            self._by_language[item.kind, item.language].append(item)
 
-    Raises:
-        InputError: the benchmark has fewer such items.
-    """
-    if n == 0:
-        return ()
-    # A string as seed is hashed the same way in every process (random.seed, version 2).
-    draw = random.Random(f"{seed}:{item.id}")  # noqa: S311  # no secret
-    same_kind = [other for other in benchmark.items if other.kind == item.kind and other.cluster != item.cluster]
-    chosen: dict[str, Item] = {}
-    for same_language in (True, False):
-        pool = [other for other in same_kind if (other.language == item.language) is same_language]
-        # Shuffled as far as needed: a benchmark of thousands is asked for a handful of examples per item.
-        while len(chosen) < n and pool:
-            place = draw.randrange(len(pool))
-            pool[place], pool[-1] = pool[-1], pool[place]
-            example = pool.pop()
-            chosen.setdefault(example.cluster, example)
-    if len(chosen) < n:
-        problem = f"{benchmark.name} has {len(chosen)} examples of kind {item.kind} beside item {item.id}, not {n}"
-        raise InputError(problem, field="few-shot", remedy=f"use {len(chosen)} or fewer")
-    return tuple(chosen.values())
+    def draw(self, n: int, item: Item) -> tuple[Item, ...]:
+        """``n`` examples of the item's kind and language, filled up from other languages when these run out.
+
+        Never the item itself, nor one with the same question, nor two with the same question.
+
+        Raises:
+            InputError: the benchmark has fewer such items.
+        """
+        # A string as seed is hashed the same way in every process (random.seed, version 2).
+        draw = random.Random(f"{self.seed}:{item.id}")  # noqa: S311  # no secret
+        chosen: dict[str, Item] = {}
+        for pool in (self._by_language[item.kind, item.language], self._by_kind[item.kind]):
+            # A permutation as far as it is needed: a handful of examples out of thousands.
+            moved: dict[int, int] = {}
+            for last in range(len(pool) - 1, -1, -1):
+                if len(chosen) == n:
+                    break
+                place = draw.randint(0, last)
+                example = pool[moved.get(place, place)]
+                moved[place] = moved.get(last, last)
+                if example.cluster != item.cluster:
+                    chosen.setdefault(example.cluster, example)
+        if len(chosen) < n:
+            there = f"{self.benchmark.name} has {len(chosen)} examples of kind {item.kind}"
+            problem = f"{there} beside item {item.id}, not {n}"
+            raise InputError(problem, field="few-shot", remedy=f"use {len(chosen)} or fewer")
+        return tuple(chosen.values())
 
 
 def _of_languages(benchmark: Benchmark, items: Iterable[Item], languages: Collection[str]) -> tuple[Item, ...]:

@@ -126,6 +126,7 @@ def summary(report: Report) -> list[tuple[str, str]]:
     return [
         ("Run", f"{run.id} ({run.status})"),
         ("Model", f"{run.model} (format {run.format}, from {run.source}{samples})"),
+        *([("Judge", run.judge)] if run.judge else []),
         ("Benchmark", f"{benchmark.name} {benchmark.version}, {counted(benchmark.n, 'item')}".replace("  ", " ")),
         ("SHA-256", benchmark.sha256),
         ("Items", f"{number(run.n)} in this run, {number(run.failed)} failed"),

@@ -30,6 +30,7 @@ class RunInfo(BaseModel):
     model: str
     format: str
     source: str
+    judge: str | None = None
     samples: int
     n: int
     failed: int

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from sqlalchemy import case, delete, func, select
+from sqlalchemy import case, delete, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from app.errors import InputError
@@ -125,12 +125,24 @@ def _headlines(session: Session, ids: list[str]) -> dict[str, dict[str, float]]:
         .where(newer.generation_id == ScoreRow.generation_id, newer.scorer == ScoreRow.scorer, newer.id > ScoreRow.id)
         .exists()
     )
+    last = (
+        select(func.max(ScoreRow.id))
+        .join_from(GenerationRow, ScoreRow, ScoreRow.generation_id == GenerationRow.id)
+        .where(GenerationRow.run_id.in_(ids), ScoreRow.scorer == "judge_correct")
+        .group_by(GenerationRow.run_id)
+    )
+    judges = (
+        select(GenerationRow.run_id, ScoreRow.version)
+        .join_from(GenerationRow, ScoreRow, ScoreRow.generation_id == GenerationRow.id)
+        .where(ScoreRow.id.in_(last))
+    )
     # A reply without a readable choice is no right answer; a judgement that would not parse is unknown.
     value = case((ScoreRow.scorer == "choice", func.coalesce(ScoreRow.value, 0.0)), else_=ScoreRow.value)
     by_item = (
         select(GenerationRow.run_id, ScoreRow.scorer, func.avg(value).label("mean"))
         .join_from(GenerationRow, ScoreRow, ScoreRow.generation_id == GenerationRow.id)
         .where(GenerationRow.run_id.in_(ids), ScoreRow.scorer.in_(_HEADLINES.values()), ~superseded)
+        .where(or_(ScoreRow.scorer != "judge_correct", tuple_(GenerationRow.run_id, ScoreRow.version).in_(judges)))
         .group_by(GenerationRow.run_id, GenerationRow.item_id, ScoreRow.scorer)
         .subquery()
     )

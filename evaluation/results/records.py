@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
@@ -24,6 +24,28 @@ class Score:
     value: float | None
     label: str | None = None
     detail: dict[str, Any] | None = None
+
+
+JudgeKind = Literal["correct", "language"]
+Outcome = Literal["true", "false", "unparsed"]
+JUDGE_SCORERS = ("judge_correct", "judge_language")
+IMPORTED_JUDGE = "imported:"  # before the model's name: the judge of a file of predictions
+
+
+def is_imported(version: str) -> bool:
+    """Is a score of this version an imported verdict?"""
+    return version.partition(":")[2].startswith(IMPORTED_JUDGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A judge's verdict and its raw reply; unique per judge model and prompt hash."""
+
+    judge_model: str
+    prompt_hash: str
+    kind: JudgeKind
+    verdict: Outcome
+    reply: str
 
 
 @dataclass(slots=True)
@@ -82,7 +104,8 @@ def load_records(session: Session, run: RunRow) -> list[Record]:
     """All items of a run in its order, each with its generations and their scores, in three queries.
 
     Options and gold are those shown in the run. Where several versions of a scorer have scored a generation, the
-    score that was written last stands.
+    score that was written last stands. A figure never mixes two judges: of several, only the one that gave the last
+    verdict of the run counts.
     """
     records: dict[str, Record] = {}
     for row in session.execute(_items_query(run)):
@@ -117,9 +140,16 @@ def load_records(session: Session, run: RunRow) -> list[Record]:
             id=row.id,
         )
         generations[row.id] = generation
-        records[row.item_id].generations.append(generation)
+        record = records[row.item_id]
+        if record.generations and generation.messages is None:
+            generation.messages = record.generations[0].messages  # stored once for all samples of an item
+        record.generations.append(generation)
 
-    for row in session.execute(_scores_query(run)):
+    scores = session.execute(_scores_query(run)).all()
+    judges = {row.scorer: row.version for row in scores if row.scorer in JUDGE_SCORERS}  # in order: the last one stays
+    for row in scores:
+        if judges.get(row.scorer, row.version) != row.version:
+            continue
         # A run that is going on may have stored a generation since the query before.
         if (scored := generations.get(row.generation_id)) is not None:
             scored.scores[row.scorer] = Score(row.scorer, row.version, row.value, row.label, row.detail)

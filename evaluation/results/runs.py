@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Engine, insert, select, update
+from sqlalchemy import Engine, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 from ulid import ULID
 
-from app.database import open_session
+from app.database import open_session, take_lock
 from app.errors import InputError
 from app.version import code_version, package_versions
 from evaluation.benchmarks.item import Benchmark, Item
 from evaluation.results.owner import is_worked_on, this_process
-from evaluation.results.tables import BenchmarkRow, ItemRow, ModelRow, RunItemRow, RunRow, utc_now
+from evaluation.results.tables import BenchmarkRow, GenerationRow, ItemRow, ModelRow, RunItemRow, RunRow, utc_now
 
 
 def ensure_benchmark(engine: Engine, benchmark: Benchmark) -> int:
@@ -72,15 +72,7 @@ def ensure_model(engine: Engine, name: str, revision: str, format: str) -> int:
             return session.scalars(wanted).one()
 
 
-def find_run(engine: Engine, fingerprint: str) -> RunRow | None:
-    """The newest run of this fingerprint."""
-    with open_session(engine) as session:
-        return session.scalars(
-            select(RunRow).where(RunRow.fingerprint == fingerprint).order_by(RunRow.id.desc()).limit(1)
-        ).first()
-
-
-def create_run(
+def open_run(
     engine: Engine,
     *,
     benchmark_id: int,
@@ -91,9 +83,19 @@ def create_run(
     prompt_hash: str,
     items: Sequence[Item],
     samples: int,
-) -> RunRow:
-    """Write a new run and its items, owned by this process."""
+    new: bool = False,
+) -> tuple[RunRow, bool]:
+    """The newest run of this fingerprint, or a new one with its items, owned by this process; and whether it is new.
+
+    Of several processes with the same command at the same time one creates the run and the others find it.
+    """
     with open_session(engine) as session:
+        take_lock(session, int(fingerprint[:15], 16))
+        found = session.scalars(
+            select(RunRow).where(RunRow.fingerprint == fingerprint).order_by(RunRow.id.desc()).limit(1)
+        ).first()
+        if found is not None and not new:
+            return found, False
         run = RunRow(
             id=str(ULID()),
             benchmark_id=benchmark_id,
@@ -118,7 +120,14 @@ def create_run(
         if rows:
             session.execute(insert(RunItemRow.__table__), rows)  # type: ignore[arg-type]
     with open_session(engine) as session:
-        return session.get_one(RunRow, run.id)
+        return session.get_one(RunRow, run.id), True
+
+
+def count_stored(engine: Engine, run_id: str) -> int:
+    """How many generations of a run the database holds, failed ones left out."""
+    with open_session(engine) as session:
+        stored = select(func.count()).select_from(GenerationRow)
+        return session.scalar(stored.where(GenerationRow.run_id == run_id, GenerationRow.text.is_not(None))) or 0
 
 
 def claim_run(engine: Engine, run: RunRow, settings: dict[str, Any]) -> None:

@@ -30,9 +30,8 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
         must_exist: refuse a SQLite file that is not there instead of creating it.
 
     Raises:
-        InputError: the URL is wrong, the file is missing or no database, or its tables are not ours or newer than
-            this code.
-        sqlalchemy.exc.OperationalError: the server cannot be reached or refuses the user.
+        InputError: the URL is wrong, the file is missing or no database, the server cannot be reached or refuses the
+            user, or the tables are not ours or newer than this code.
     """
     engine = open_engine(url)
     if must_exist and not _exists(engine):
@@ -51,6 +50,11 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
             raise InputError(
                 "this file is no SQLite database", file=engine.url.database, remedy="name another with --db or HIMED_DB"
             ) from None
+        if isinstance(error, OperationalError):
+            place = engine.url.render_as_string(hide_password=True)
+            said = " ".join(str(error.orig).split())
+            remedy = "check that it is there and may be written, or name another with --db or HIMED_DB"
+            raise InputError(f"the database {place} cannot be opened ({said})", remedy=remedy) from None
         raise
     return engine
 

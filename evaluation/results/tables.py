@@ -58,8 +58,8 @@ class BenchmarkRow(Base):
     __table_args__ = (UniqueConstraint("name", "sha256"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(200))
-    version: Mapped[str] = mapped_column(String(100))
+    name: Mapped[str] = mapped_column(String)
+    version: Mapped[str] = mapped_column(String)
     sha256: Mapped[str] = mapped_column(String(64))
     n: Mapped[int]
     duplicates: Mapped[int]
@@ -75,16 +75,16 @@ class ItemRow(Base):
     id: Mapped[str] = mapped_column(String(64), primary_key=True)
     position: Mapped[int]
     row: Mapped[int]
-    number: Mapped[str | None] = mapped_column(String(200))
+    number: Mapped[str | None] = mapped_column(String)
     kind: Mapped[str] = mapped_column(String(16))
     language: Mapped[str] = mapped_column(String(8))
     question: Mapped[str] = mapped_column(Text)
     options: Mapped[dict[str, Any] | None]
-    gold: Mapped[str | None] = mapped_column(String(8))
+    gold: Mapped[str | None] = mapped_column(String)
     reference: Mapped[str | None] = mapped_column(Text)
     groups: Mapped[dict[str, Any]]
     cluster: Mapped[str] = mapped_column(String(64))
-    duplicate_of: Mapped[str | None] = mapped_column(String(64))
+    duplicate_of: Mapped[str | None] = mapped_column(String)
 
 
 class ModelRow(Base):
@@ -94,8 +94,8 @@ class ModelRow(Base):
     __table_args__ = (UniqueConstraint("name", "revision", "format"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(500))
-    revision: Mapped[str] = mapped_column(String(200), default="")  # a checkpoint's weight hash, or ""
+    name: Mapped[str] = mapped_column(String)
+    revision: Mapped[str] = mapped_column(String, default="")  # a checkpoint's weight hash, or ""
     format: Mapped[str] = mapped_column(String(16))  # plain, himed or cure-med
 
 
@@ -135,7 +135,7 @@ class RunItemRow(Base):
     item_id: Mapped[str] = mapped_column(String(64), primary_key=True)
     position: Mapped[int]
     options: Mapped[dict[str, Any] | None]
-    gold: Mapped[str | None] = mapped_column(String(8))
+    gold: Mapped[str | None] = mapped_column(String)
 
 
 class GenerationRow(Base):
@@ -148,10 +148,10 @@ class GenerationRow(Base):
     run_id: Mapped[str] = mapped_column(ForeignKey("run.id", ondelete="CASCADE"))
     item_id: Mapped[str] = mapped_column(String(64))
     sample: Mapped[int]
-    messages: Mapped[list[Any] | None]  # the prompt as sent; None for imported text
+    messages: Mapped[list[Any] | None]  # the prompt as sent, with sample 0; None for imported text
     text: Mapped[str | None] = mapped_column(Text)  # None when the item failed for good
     reasoning: Mapped[str | None] = mapped_column(Text)  # when the endpoint returned it apart
-    finish_reason: Mapped[str | None] = mapped_column(String(32))
+    finish_reason: Mapped[str | None] = mapped_column(String)
     prompt_tokens: Mapped[int | None]
     completion_tokens: Mapped[int | None]
     latency_s: Mapped[float | None]
@@ -168,9 +168,9 @@ class ScoreRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     generation_id: Mapped[int] = mapped_column(ForeignKey("generation.id", ondelete="CASCADE"))
     scorer: Mapped[str] = mapped_column(String(64))
-    version: Mapped[str] = mapped_column(String(200))
+    version: Mapped[str] = mapped_column(String)
     value: Mapped[float | None]
-    label: Mapped[str | None] = mapped_column(String(64))
+    label: Mapped[str | None] = mapped_column(String)
     detail: Mapped[dict[str, Any] | None]
 
 
@@ -181,7 +181,7 @@ class VerdictRow(Base):
     __table_args__ = (UniqueConstraint("judge_model", "prompt_hash"),)
 
     id: Mapped[int] = mapped_column(primary_key=True)
-    judge_model: Mapped[str] = mapped_column(String(500))
+    judge_model: Mapped[str] = mapped_column(String)
     prompt_hash: Mapped[str] = mapped_column(String(64))
     kind: Mapped[str] = mapped_column(String(16))  # correct or language
     verdict: Mapped[str] = mapped_column(String(16))  # true, false or unparsed
@@ -196,7 +196,7 @@ class FeedbackRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     request_id: Mapped[str] = mapped_column(String(64), index=True)
-    who: Mapped[str] = mapped_column(String(200))
+    who: Mapped[str] = mapped_column(String)
     rating: Mapped[int | None]
     correction: Mapped[str | None] = mapped_column(Text)
     comment: Mapped[str | None] = mapped_column(Text)
@@ -211,8 +211,8 @@ class RequestLogRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     request_id: Mapped[str] = mapped_column(String(64), unique=True)
-    key_name: Mapped[str] = mapped_column(String(200))
-    model: Mapped[str] = mapped_column(String(500))
+    key_name: Mapped[str] = mapped_column(String)
+    model: Mapped[str] = mapped_column(String)
     status: Mapped[int]
     request: Mapped[dict[str, Any] | None]
     response: Mapped[dict[str, Any] | None]

@@ -3,17 +3,21 @@
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, Self
 
 from sqlalchemy import Connection, Engine, delete, insert, tuple_, update
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import OperationalError
 
-from evaluation.results.records import Generation, Score
+from app.errors import InputError
+from evaluation.results.records import Generation, Score, Verdict
 from evaluation.results.tables import GenerationRow, RunRow, ScoreRow, VerdictRow, utc_now
-from evaluation.scorers.judge import Verdict
 
 _FLUSH_SECONDS = 0.5
+_ATTEMPTS, _WAIT_SECONDS = 20, 1.0
 _DELETE_CHUNK = 200  # SQLite bounds the variables of a statement
 
 
@@ -26,15 +30,19 @@ class _Batch:
 
 
 class RunWriter:
-    """Collects what arrives and commits it every half second, so that a killed process loses no more than that.
+    """Collects what arrives and commits it every half second: a killed process loses no more than that.
 
-    A generation and its scores share one transaction: no generation is ever stored without them.
+    A generation and its scores share one transaction: no generation is ever stored without them. A database that is
+    locked or away for a moment is waited for; when it stays away, the next thing added raises its error.
     """
 
     def __init__(self, engine: Engine, run_id: str) -> None:
         self.engine, self.run_id = engine, run_id
         self._batch = _Batch()
         self._flusher: asyncio.Task[None] | None = None
+        name = engine.url.database if engine.dialect.name == "sqlite" else None
+        self._file = Path(name) if name and name != ":memory:" else None
+        self._inode = self._file.stat().st_ino if self._file else None
 
     async def __aenter__(self) -> Self:
         self._flusher = asyncio.create_task(self._flush_regularly())
@@ -43,8 +51,9 @@ class RunWriter:
     async def __aexit__(self, *_: object) -> None:
         assert self._flusher is not None
         self._flusher.cancel()
-        await asyncio.gather(self._flusher, return_exceptions=True)
-        self.flush()
+        with suppress(asyncio.CancelledError):
+            await self._flusher
+        await self._flush_patiently()
 
     def add_generation(
         self, item_id: str, generation: Generation, scores: Iterable[Score], verdicts: Iterable[Verdict] = ()
@@ -68,22 +77,44 @@ class RunWriter:
             generation.scores[score.scorer] = score
             to.append((generation, score))
         self._batch.verdicts.extend(verdicts)
+        if self._flusher is not None and self._flusher.done():
+            self._flusher.result()  # raises what ended it
 
     def flush(self) -> None:
-        """Commit everything that was added."""
-        batch, self._batch = self._batch, _Batch()
+        """Commit everything that was added; what cannot be committed is kept.
+
+        Raises:
+            InputError: the SQLite file is not the one that was opened.
+            sqlalchemy.exc.OperationalError: the database is locked, full or away.
+        """
+        if self._file is not None and (not self._file.exists() or self._file.stat().st_ino != self._inode):
+            raise InputError(
+                "the database was removed or replaced during the run", file=self._file, remedy="put it back"
+            )
         with self.engine.begin() as connection:
-            self._write_generations(connection, batch.generations)
-            insert_scores(connection, batch.scores)
-            replace_scores(connection, batch.later_scores)
-            write_verdicts(connection, batch.verdicts)
+            self._write_generations(connection, self._batch.generations)
+            insert_scores(connection, self._batch.scores)
+            replace_scores(connection, self._batch.later_scores)
+            write_verdicts(connection, self._batch.verdicts)
             connection.execute(update(RunRow).where(RunRow.id == self.run_id).values(heartbeat=utc_now()))
+        self._batch = _Batch()
+
+    async def _flush_patiently(self) -> None:
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                # In this thread: a batch takes milliseconds, and nothing may be added to it half-way.
+                self.flush()
+            except OperationalError:
+                if attempt == _ATTEMPTS:
+                    raise
+                await asyncio.sleep(_WAIT_SECONDS)
+            else:
+                return
 
     async def _flush_regularly(self) -> None:
         while True:
             await asyncio.sleep(_FLUSH_SECONDS)
-            # In this thread: a batch takes milliseconds, and nothing may be added to it half-way.
-            self.flush()
+            await self._flush_patiently()
 
     def _write_generations(self, connection: Connection, generations: Sequence[tuple[str, Generation]]) -> None:
         if not generations:
@@ -114,7 +145,12 @@ _GENERATION_COLUMNS = tuple(name for name in Generation.__slots__ if name not in
 
 
 def _generation_columns(generation: Generation) -> dict[str, Any]:
-    return {name: getattr(generation, name) for name in _GENERATION_COLUMNS}
+    return {name: _storable(getattr(generation, name)) for name in _GENERATION_COLUMNS}
+
+
+def _storable(value: Any) -> Any:
+    # PostgreSQL's text has no NUL; a model may well say one.
+    return value.replace("\0", "\ufffd") if isinstance(value, str) else value
 
 
 def insert_scores(connection: Connection, scores: Sequence[tuple[Generation, Score]]) -> None:
@@ -158,5 +194,5 @@ def write_verdicts(connection: Connection, verdicts: Sequence[Verdict]) -> None:
     dialect = postgresql if connection.dialect.name == "postgresql" else sqlite
     connection.execute(
         dialect.insert(VerdictRow).on_conflict_do_nothing(),
-        [{**asdict(verdict), "created": now} for verdict in verdicts],
+        [{**asdict(verdict), "reply": _storable(verdict.reply), "created": now} for verdict in verdicts],
     )

@@ -6,18 +6,14 @@ import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import orjson
 
 from app.endpoint import Endpoint, Sampling
 from app.languages import get_language
 from evaluation.benchmarks.item import Item
-from evaluation.results.records import Generation, Score
+from evaluation.results.records import Generation, JudgeKind, Outcome, Score, Verdict
 from evaluation.scorers.base import Attempt
-
-Question = Literal["correct", "language"]
-Outcome = Literal["true", "false", "unparsed"]
 
 VERSION = "1"
 
@@ -54,18 +50,7 @@ languages do not count against it; whole clauses or sentences in another languag
 middle of a sentence is judged by the text that is there."""
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A judge's verdict and its raw reply; unique per judge model and prompt hash."""
-
-    judge_model: str
-    prompt_hash: str
-    kind: Question
-    verdict: Outcome
-    reply: str
-
-
-def build_prompt(kind: Question, item: Item, answer: str) -> list[dict[str, str]]:
+def build_prompt(kind: JudgeKind, item: Item, answer: str) -> list[dict[str, str]]:
     """The judge's messages for one answer."""
     language = get_language(item.language)
     languages = language.english if language.code == "en" else f"{language.english} and English"
@@ -90,13 +75,13 @@ def parse_verdict(reply: str) -> Outcome:
     return "true" if match[1].lower() == "true" else "false"
 
 
-def verdict_score(kind: Question, version: str, verdict: Outcome) -> Score:
+def verdict_score(kind: JudgeKind, version: str, verdict: Outcome) -> Score:
     """The score of a verdict; an unparsed one is unknown."""
     value = None if verdict == "unparsed" else float(verdict == "true")
     return Score(f"judge_{kind}", version, value, verdict)
 
 
-def applies(kind: Question, item: Item) -> bool:
+def applies(kind: JudgeKind, item: Item) -> bool:
     """Correctness is judged of open questions with a reference, language of every answer."""
     return kind == "language" or (item.options is None and item.reference is not None)
 
@@ -106,7 +91,7 @@ class JudgeSpec:
     """Which model judges, and what it is asked."""
 
     model: str
-    kinds: tuple[Question, ...]
+    kinds: tuple[JudgeKind, ...]
 
     @property
     def version(self) -> str:
@@ -152,7 +137,7 @@ class Judge:
             scores.append(verdict_score(kind, self.spec.version, verdict.verdict))
         return scores, verdicts
 
-    async def _ask(self, kind: Question, item: Item, answer: str) -> Verdict:
+    async def _ask(self, kind: JudgeKind, item: Item, answer: str) -> Verdict:
         messages = build_prompt(kind, item, answer)
         key = prompt_hash(messages)
         async with self._locks[key]:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from app.errors import InputError
-from evaluation.benchmarks import Benchmark, few_shot_examples, load_benchmark, select, shuffle_options
+from evaluation.benchmarks import Benchmark, ExamplePool, load_benchmark, select, shuffle_options
 from evaluation.benchmarks.item import Item
 from evaluation.benchmarks.parse import cluster_of
 
@@ -129,7 +129,7 @@ def test_examples_are_of_the_same_kind_and_language_and_never_the_same_question(
     benchmark = make_benchmark(item, twin, *others, *strangers)
 
     for seed in range(20):
-        examples = few_shot_examples(benchmark, 5, item, seed=seed)
+        examples = ExamplePool(benchmark, seed=seed).draw(5, item)
         assert len({example.id for example in examples}) == 5
         assert {example.row for example in examples} <= set(range(2, 8))
 
@@ -139,14 +139,14 @@ def test_examples_do_not_repeat_a_question_among_themselves() -> None:
     benchmark = make_benchmark(make_item(0), *copies, make_item(9))
 
     for seed in range(20):
-        examples = few_shot_examples(benchmark, 2, benchmark.items[0], seed=seed)
+        examples = ExamplePool(benchmark, seed=seed).draw(2, benchmark.items[0])
         assert len({example.cluster for example in examples}) == 2
 
 
 def test_other_languages_fill_up_what_the_own_one_lacks() -> None:
     benchmark = make_benchmark(make_item(0), make_item(1), make_item(2, language="fr"), make_item(3, language="sw"))
 
-    examples = few_shot_examples(benchmark, 2, benchmark.items[0])
+    examples = ExamplePool(benchmark).draw(2, benchmark.items[0])
 
     assert examples[0].row == 1
     assert examples[1].row in (2, 3)
@@ -156,17 +156,17 @@ def test_examples_depend_on_seed_and_item_only() -> None:
     benchmark = make_benchmark(*(make_item(number) for number in range(40)))
     first, second = benchmark.items[:2]
 
-    assert few_shot_examples(benchmark, 3, first, seed=1) == few_shot_examples(benchmark, 3, first, seed=1)
-    assert few_shot_examples(benchmark, 3, first, seed=1) != few_shot_examples(benchmark, 3, first, seed=2)
-    assert few_shot_examples(benchmark, 3, first, seed=1) != few_shot_examples(benchmark, 3, second, seed=1)
-    assert few_shot_examples(benchmark, 0, first) == ()
+    assert ExamplePool(benchmark, seed=1).draw(3, first) == ExamplePool(benchmark, seed=1).draw(3, first)
+    assert ExamplePool(benchmark, seed=1).draw(3, first) != ExamplePool(benchmark, seed=2).draw(3, first)
+    assert ExamplePool(benchmark, seed=1).draw(3, first) != ExamplePool(benchmark, seed=1).draw(3, second)
+    assert ExamplePool(benchmark).draw(0, first) == ()
 
 
 def test_too_few_examples_are_an_error() -> None:
     benchmark = make_benchmark(make_item(0), make_item(1), make_item(2, kind="qa", options=None, gold=None))
 
     with pytest.raises(InputError) as caught:
-        few_shot_examples(benchmark, 2, benchmark.items[0])
+        ExamplePool(benchmark).draw(2, benchmark.items[0])
     assert str(caught.value) == (
         "field 'few-shot': tiny has 1 examples of kind mcq beside item 0000000000000000, not 2; use 1 or fewer"
     )
@@ -176,5 +176,5 @@ def test_every_item_of_the_sample_has_three_examples() -> None:
     benchmark = load_benchmark("sample")
 
     for item in benchmark.items:
-        examples = few_shot_examples(benchmark, 3, item)
+        examples = ExamplePool(benchmark).draw(3, item)
         assert {example.kind for example in examples} == {item.kind}

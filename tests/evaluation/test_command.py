@@ -66,7 +66,8 @@ def test_a_database_error_is_one_line_without_statement_and_values(
         raise OperationalError("SELECT :key", {"key": "hunter2"}, Exception("connection failed:\n\tno server"))
 
     assert _end(monkeypatch, body) == 2
-    assert capsys.readouterr().err == "himed-test: error: the database failed: connection failed: no server\n"
+    said = "himed-test: error: the database failed: connection failed: no server; check that it is there, "
+    assert capsys.readouterr().err == said + "has room and may be written\n"
 
 
 def test_a_fault_of_ours_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -57,7 +57,7 @@ def test_repeated_questions_are_resampled_together_and_others_get_wilsons_interv
 
 
 def test_several_samples_give_their_mean_the_majority_and_pass_at_k() -> None:
-    metrics = measure([record("1", "A", "A", "B"), record("2", "B", "B", "A"), record("3", "C", None, "C")])
+    metrics = measure([record("1", "A", "A", "B"), record("2", "B", "B", "A"), record("3", "C", None, "C")], samples=3)
     assert metrics["accuracy"].value == pytest.approx((2 / 3 + 1 / 3 + 0) / 3)
     assert metrics["accuracy_majority"].value == pytest.approx(1 / 3)
     assert metrics["pass_at_k"].value == pytest.approx(2 / 3)
@@ -73,8 +73,25 @@ def test_language_consistency_is_over_the_determined_with_the_undetermined_besid
 
 
 def test_item_values_leave_out_items_that_the_metric_does_not_speak_of() -> None:
-    records = [with_language(record("1", "A"), "consistent"), record("2", "B")]
-    assert item_values(records, "language_consistency") == {"1": 1.0}
+    french = record("2", "B", language="fr")
+    share = Score("devanagari_share", "1", 0.9)
+    hindi = record("1", "A")
+    hindi.generations[0].scores["devanagari_share"] = share
+    assert item_values([hindi, french, record("3", "A")], "devanagari_share") == {"1": 0.9, "3": None}
+
+
+def test_a_run_whose_items_all_failed_says_so_in_every_metric() -> None:
+    failed = record("1")
+    failed.generations = [Generation(sample=0, text=None, error="HTTP 500")]
+    metrics = measure([failed, failed])
+    assert {"accuracy", "unparsed", "cut_off", "language_consistency", "well_formed"} <= set(metrics)
+    assert all((metric.value, metric.n, metric.missing) == (None, 0, 1) for metric in metrics.values())
+    assert "judge_correct" not in metrics
+
+
+def test_pass_at_k_is_over_items_with_all_samples() -> None:
+    part = record("2", "A", "A")
+    assert measure([record("1", "B", "B", "A"), part], samples=3)["pass_at_k"].n == 1
 
 
 def test_groups_are_language_tier_kind_and_the_benchmarks_own() -> None:
