@@ -14,7 +14,6 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from results_sample import RUN_A, RUN_B, RUN_EN, fill_database
 from sqlalchemy import func, select, text
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.errors import InputError
@@ -157,7 +156,7 @@ def test_a_missing_file_is_made_only_where_that_is_meant(tmp_path: Path) -> None
 
 
 def test_a_server_that_is_away_is_no_new_database() -> None:
-    with pytest.raises(OperationalError):
+    with pytest.raises(InputError, match=r"cannot be opened .*; check that it is there"):
         open_database("postgresql://someone@127.0.0.1:1/none")
 
 

@@ -182,11 +182,8 @@ def test_predictions_are_imported_with_their_verdicts(benchmark: Path, tmp_path:
     report = report_records(evaluation.run, evaluation.records)
     assert (report.metrics["accuracy"].n, report.metrics["accuracy"].missing) == (9, 1)
     judged = report.metrics["judge_correct"]
-    assert (judged.value, judged.n, judged.missing) == (
-        0.5,
-        6,
-        5,
-    )  # three without a verdict, two open ones without an answer
+    # Three without a verdict, three without an answer.
+    assert (judged.value, judged.n, judged.missing) == (0.5, 6, 6)
     scores = count(evaluation, ScoreRow)
     assert imported().execute().id == evaluation.run.id
     assert count(evaluation, ScoreRow) == scores
