@@ -327,8 +327,6 @@ def test_a_server_that_is_away_is_one_line_without_the_password(
     assert _run(monkeypatch, "list", "--db", "postgresql://himed:hunter2@127.0.0.1:1/himed") == 2
     error = capsys.readouterr().err
     assert error.startswith("himed-results: error: the database postgresql+psycopg://himed:***@127.0.0.1:1/himed ")
-        "himed-results: error: the database postgresql+psycopg://himed:***@127.0.0.1:1/himed cannot be"
-    )
     assert error.count("\n") == 1
     assert "hunter2" not in error
 
