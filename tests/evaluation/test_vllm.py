@@ -43,11 +43,12 @@ def test_a_run_killed_three_times_has_the_figures_of_an_uninterrupted_one(vllm_s
     subprocess.run(_command(whole, *source), env=environment, check=True, capture_output=True)
 
     draw = random.Random(20)
+    slowly = ["--concurrency", "2"]  # so that there is something left to kill
     for _ in range(3):
         process = subprocess.Popen(
-            _command(killed, *source), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+            _command(killed, *source, *slowly), env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
-        target = len(_rows(killed)) + draw.randint(1, 20)
+        target = len(_rows(killed)) + draw.randint(1, 10)
         while process.poll() is None and len(_rows(killed)) < target:
             time.sleep(0.02)
         process.send_signal(signal.SIGKILL)
