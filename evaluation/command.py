@@ -1,58 +1,15 @@
-"""How every command line of this package ends: one line for bad input, one exit code for each way out."""
+"""How the command lines of this package end."""
 
-import os
-import sys
+from functools import partial
 from typing import NoReturn
 
 import typer
 
-from app.errors import InputError
+from app.command import describe, run_main
 
-BAD_INPUT = 2
-INTERRUPTED = 130
+__all__ = ["describe", "run_command"]
 
 
 def run_command(app: typer.Typer, name: str) -> NoReturn:
-    """Run a Typer application as the console script ``name`` and exit.
-
-    Exit codes: the command's own (0, or what it raised as `typer.Exit`); 2 for bad input (`InputError`, a wrong
-    option, a database that cannot be reached), said in one line on stderr; 130 after Ctrl-C; 1 when the reader of
-    a pipe has gone. Any other exception is a fault of ours and leaves its traceback.
-    """
-    try:
-        try:
-            app(prog_name=name)  # leaves by SystemExit
-        finally:
-            sys.stdout.flush()
-    except InputError as error:
-        _print_error(name, str(error))
-        code = BAD_INPUT
-    except BrokenPipeError:
-        # `head` has seen enough. The interpreter flushes stdout once more at exit, which must not fail again.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except KeyboardInterrupt:
-        code = INTERRUPTED
-    except _database_errors() as error:
-        _print_error(name, f"{describe(error)}; check that it is there, has room and may be written")
-        code = BAD_INPUT
-    sys.exit(code)
-
-
-def _print_error(name: str, message: str) -> None:
-    print(f"{name}: error: {message}", file=sys.stderr)
-
-
-def describe(error: Exception) -> str:
-    """A database error in one line: only the driver's words, since SQLAlchemy's hold the statement with its values."""
-    return f"the database failed: {' '.join(str(getattr(error, 'orig', error)).split())}"
-
-
-def _database_errors() -> tuple[type[Exception], ...]:
-    """SQLAlchemy's errors for a database that is away, locked or full, or refuses a value; nothing where it was never
-    imported."""
-    if "sqlalchemy" not in sys.modules:
-        return ()
-    from sqlalchemy.exc import DataError, OperationalError
-
-    return (OperationalError, DataError)
+    """Run a Typer application as the console script ``name`` and exit; see `run_main` for the exit codes."""
+    run_main(partial(app, prog_name=name), name)

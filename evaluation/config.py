@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from app.errors import InputError
 from app.formats import Format
+from app.yaml_file import read_yaml
 
 _GENERATING = (
     "samples",
@@ -112,7 +112,7 @@ def read_config(options: dict[str, Any], file: Path | None) -> EvalConfig:
     Raises:
         InputError: the file cannot be read, or a name is unknown or a value invalid; says which and where.
     """
-    values = _read_yaml(file) if file is not None else {}
+    values = _read_options(file) if file is not None else {}
     merged = values | options
     if "bench" not in merged:
         raise InputError("no benchmark is named", remedy="give --bench NAME or a file")
@@ -122,36 +122,11 @@ def read_config(options: dict[str, Any], file: Path | None) -> EvalConfig:
         raise _input_error(error, options, file) from None
 
 
-def _read_yaml(file: Path) -> dict[str, Any]:
-    try:
-        values = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506  # a SafeLoader
-    except FileNotFoundError:
-        raise InputError("no such file", file=file, remedy="check --config") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot be read ({error})", file=file, remedy="give a YAML file in UTF-8") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        row = mark.line + 1 if mark is not None else None
-        problem = getattr(error, "problem", None) or "is no valid YAML"
-        raise InputError(problem, file=file, row=row, remedy="correct the file") from None
-    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
-        raise InputError("holds no 'name: value' pairs", file=file, remedy="write one option per line")
+def _read_options(file: Path) -> dict[str, Any]:
+    values = read_yaml(file)
     if len({key.replace("-", "_") for key in values}) < len(values):
         raise InputError("an option is given twice, with - and with _", file=file, remedy="keep one of them")
     return {key.replace("-", "_"): value for key, value in values.items()}
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML that refuses a name given twice, of which PyYAML would keep the last in silence."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                problem = f"the option {key.value!r} is given twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
-            seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def _input_error(error: ValidationError, options: dict[str, Any], file: Path | None) -> InputError:

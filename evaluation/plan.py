@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from app.checkpoint import checkpoint_revision, trained_format
 from app.endpoint import Sampling
 from app.endpoint.settings import normalise_base_url
 from app.errors import InputError
@@ -21,7 +22,6 @@ from evaluation.benchmarks.selection import ExamplePool, select
 from evaluation.benchmarks.shuffle import shuffle_options
 from evaluation.config import EvalConfig
 from evaluation.predictions import Predictions, load_predictions
-from evaluation.revision import checkpoint_revision, trained_format
 
 # The recipes' settings at test time. HiMed's paper does not state them: greedy, with the length of its RL completions.
 DEFAULT_SAMPLING: dict[Format, Sampling] = {

@@ -5,13 +5,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.data_files import data_files, language_of_name
 from app.errors import InputError
 from app.languages import find_language
-from evaluation.benchmarks.discovery import data_files, language_of_name
-from evaluation.benchmarks.item import Benchmark, InvalidRow, Item
-from evaluation.benchmarks.options import fold_space, split_inline, split_lines
-from evaluation.benchmarks.parse import QUESTION_FIELDS, RowError, first_field, read_text
-from evaluation.benchmarks.rows import Row, RowFile, check_storable, describe, read_rows
+from app.options import fold_space, split_inline, split_lines
+from app.questions import QUESTION_FIELDS
+from app.rows import InvalidRow, Row, RowError, RowFile, check_storable, describe, first_field, read_rows, read_text
+from evaluation.benchmarks.item import Benchmark, Item
 
 ID_FIELDS = ("id", "question_number", "number")
 # CURE-Med's CSV calls the reference "Response" and the model's answer "Test Response".

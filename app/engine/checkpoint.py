@@ -6,11 +6,10 @@ from typing import Any
 
 import orjson
 
+from app.checkpoint import check_safetensors
 from app.errors import InputError
 
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "vocab.json", "tekken.json", "tiktoken.model", "qwen.tiktoken")
-_LFS_POINTER = b"version https://git-lfs"
-_LONGEST_HEADER = 100_000_000  # bytes, by the safetensors format
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +63,7 @@ def check_adapter(folder: Path) -> int:
     weights = sorted(folder.glob("adapter_model.safetensors"))
     if not weights:
         raise InputError("no adapter_model.safetensors", file=folder, remedy="copy the whole adapter")
-    _check_safetensors(weights[0])
+    check_safetensors(weights[0])
     return rank
 
 
@@ -108,27 +107,7 @@ def _check_weights(folder: Path) -> None:
     if not files and not any(folder.glob("*.bin")):
         raise InputError("no weights (*.safetensors)", file=folder, remedy="copy the whole checkpoint")
     for file in files:
-        _check_safetensors(file)
-
-
-def _check_safetensors(file: Path) -> None:
-    """The header says where the last tensor ends: a copy that was cut off is shorter (safetensors' format)."""
-    size = file.stat().st_size
-    with file.open("rb") as stream:
-        start = stream.read(len(_LFS_POINTER))
-        if start == _LFS_POINTER:
-            raise InputError("a Git LFS pointer, not the weights", file=file, remedy="run `git lfs pull` in its folder")
-        length = int.from_bytes(start[:8], "little")
-        stream.seek(8)
-        header = stream.read(length) if length <= _LONGEST_HEADER else b""
-    try:
-        tensors = orjson.loads(header)
-        end = max((tensor["data_offsets"][1] for name, tensor in tensors.items() if name != "__metadata__"), default=0)
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError):
-        raise InputError("no valid safetensors file", file=file, remedy="copy the checkpoint again") from None
-    if 8 + length + end != size:
-        problem = f"holds {size:,} bytes where its header speaks of {8 + length + end:,}"
-        raise InputError(problem, file=file, remedy="copy the checkpoint again")
+        check_safetensors(file)
 
 
 def _check_tokenizer(folder: Path) -> None:

@@ -1,6 +1,6 @@
 """Benchmarks: items, loaders and the ones that himed knows by name."""
 
-from evaluation.benchmarks.item import Benchmark, InvalidRow, Item
+from evaluation.benchmarks.item import Benchmark, Item
 from evaluation.benchmarks.registry import KNOWN, load_benchmark
 from evaluation.benchmarks.selection import ExamplePool, select
 from evaluation.benchmarks.shuffle import shuffle_options
@@ -9,7 +9,6 @@ __all__ = [
     "KNOWN",
     "Benchmark",
     "ExamplePool",
-    "InvalidRow",
     "Item",
     "load_benchmark",
     "select",

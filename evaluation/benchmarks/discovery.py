@@ -2,18 +2,17 @@
 
 import csv
 import json
-import os
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
+from app.data_files import SUFFIXES, data_files, language_of_name, order_shards, shard_of
 from app.errors import InputError
 from app.languages import LANGUAGES
-from evaluation.benchmarks.parse import ANSWER_FIELDS, QUESTION_FIELDS, first_field
-from evaluation.benchmarks.rows import SUFFIXES, order_shards, shard_of
+from app.questions import ANSWER_FIELDS, QUESTION_FIELDS
+from app.rows import first_field
 
-_LANGUAGE_OF_NAME = {language.english.casefold(): language.code for language in LANGUAGES}
 # Fields that no benchmark has: training rows hold the reasoning, a model's answers stand beside the reference.
 _OTHER_DATA = ("reasoning", "Test Response", "response")
 
@@ -21,15 +20,6 @@ _OTHER_DATA = ("reasoning", "Test Response", "response")
 def fold_name(name: str) -> str:
     """A name without case, blanks, hyphens and underscores: ``HiMed-West_Bench`` is ``himed_west bench``."""
     return re.sub(r"[\s_-]+", "", name).casefold()
-
-
-def data_files(folder: Path) -> Iterator[Path]:
-    """All data files under a folder in a fixed order; hidden folders (caches, notebook checkpoints) are left out."""
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(names):
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
-                yield Path(parent, name)
 
 
 def find_release(folder: Path, keys: frozenset[str]) -> tuple[Path, ...]:
@@ -94,13 +84,6 @@ def files_of_folder(folder: Path) -> tuple[Path, ...]:
     if len(_shard_sets(files)) > 1:
         raise _several("files", files)
     return order_shards(files)
-
-
-def language_of_name(path: Path) -> str | None:
-    """The language code that a file's name holds, as in ``Hindi.jsonl`` or ``amharic_test.csv``; else None."""
-    words = re.split(r"[^a-z]+", path.stem.casefold())
-    codes = {_LANGUAGE_OF_NAME[word] for word in words if word in _LANGUAGE_OF_NAME}
-    return codes.pop() if len(codes) == 1 else None
 
 
 def _holds_benchmark(path: Path) -> bool:

@@ -9,6 +9,8 @@ from typing import Literal
 
 import orjson
 
+from app.rows import InvalidRow
+
 Kind = Literal["mcq", "qa", "dialogue"]
 
 
@@ -35,16 +37,6 @@ class Item:
     cluster: str = ""
     duplicate_of: str | None = None
     own_id: str | None = None  # the file's id beside its number; predictions may name it
-
-
-@dataclass(frozen=True, slots=True)
-class InvalidRow:
-    """A row that could not be used: left out of every denominator, shown in every report."""
-
-    file: str
-    row: int
-    field: str
-    reason: str
 
 
 @dataclass(frozen=True)

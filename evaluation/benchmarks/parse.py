@@ -1,7 +1,5 @@
 """Rows to items: field names, options inside a question, gold answers, languages, duplicates."""
 
-import hashlib
-import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
@@ -9,25 +7,16 @@ from pathlib import Path
 
 from app.errors import InputError
 from app.languages import find_language
-from evaluation.benchmarks.item import InvalidRow, Item, Kind, content_id
-from evaluation.benchmarks.options import find_gold, own_options, split_inline, split_lines
-from evaluation.benchmarks.rows import RowFile, check_storable, describe
+from app.options import read_options
+from app.questions import ANSWER_FIELDS, QUESTION_FIELDS, cluster_of
+from app.rows import InvalidRow, RowError, RowFile, first_field, read_text
+from evaluation.benchmarks.item import Item, Kind, content_id
 
-QUESTION_FIELDS = ("question", "Question", "prompt")
-ANSWER_FIELDS = ("answer", "Response", "ground_truth")
 # A number goes before an id: parallel benchmarks number the same question alike in every language.
 NUMBER_FIELDS = ("question_number", "number", "id")
 GROUP_FIELDS = ("system", "type", "subject", "source")
 
 _KINDS: dict[str, Kind] = {"mcq": "mcq", "qa": "qa", "dialogue": "dialogue"}
-
-
-class RowError(Exception):
-    """A row that cannot be used: the field and the reason of its `InvalidRow`."""
-
-    def __init__(self, field: str, reason: str) -> None:
-        self.field, self.reason = field, reason
-        super().__init__(f"{field}: {reason}")
 
 
 def parse_items(
@@ -80,46 +69,6 @@ def mark_duplicates(items: Iterable[Item]) -> tuple[Item, ...]:
     return tuple(marked)
 
 
-def cluster_of(question: str) -> str:
-    """16 hexadecimal digits that questions share when they differ in case, white space or outer punctuation only.
-
-    Combining characters (vowel signs, the virama) are letters here: without them Hindi words would fall together.
-    """
-    text = unicodedata.normalize("NFC", unicodedata.normalize("NFC", question).casefold())
-    text = " ".join(text.split())
-    start, end = 0, len(text)
-    while start < end and _is_edge(text[start]):
-        start += 1
-    while end > start and _is_edge(text[end - 1]):
-        end -= 1
-    return hashlib.sha256(text[start:end].encode()).hexdigest()[:16]
-
-
-def read_text(fields: Mapping[str, object], name: str, *, numbers: bool = False) -> str:
-    """The field's text, stripped; "" for null. Numbers count as text where ``numbers`` says so.
-
-    Raises:
-        RowError: the value is no text, or a text that no database stores.
-    """
-    value = fields[name]
-    if value is None:
-        return ""
-    if numbers and isinstance(value, int | float) and not isinstance(value, bool):
-        return str(value)
-    if not isinstance(value, str):
-        raise RowError(name, f"the field is {describe(value)}, not text")
-    try:
-        check_storable(value)
-    except ValueError as error:
-        raise RowError(name, str(error)) from None
-    return value.strip()
-
-
-def first_field(fields: Mapping[str, object], names: Iterable[str]) -> str | None:
-    """The first of the names that the row has."""
-    return next((name for name in names if name in fields), None)
-
-
 def _parse_row(number: int, fields: Mapping[str, object], language: str) -> Item:
     question_field = first_field(fields, QUESTION_FIELDS)
     if question_field is None:
@@ -135,7 +84,7 @@ def _parse_row(number: int, fields: Mapping[str, object], language: str) -> Item
         raise RowError(answer_field, "the gold answer is empty")
     groups = _groups(fields)
     stated = _KINDS.get(groups.get("type", "").casefold())
-    question, options, gold = _options(fields, stated, question, answer_field, answer)
+    question, options, gold = read_options(fields, stated, question, answer_field, answer)
     kind = "mcq" if options is not None else stated or _open_kind(question)
     reference = answer if options is None or gold is None else options[gold]
     return Item(
@@ -152,49 +101,6 @@ def _parse_row(number: int, fields: Mapping[str, object], language: str) -> Item
         groups=groups,
         cluster=cluster_of(question),
     )
-
-
-def _options(
-    fields: Mapping[str, object], stated: Kind | None, question: str, answer_field: str, answer: str
-) -> tuple[str, dict[str, str] | None, str | None]:
-    """The question without its options, the options and the right letter; None and None for an open question."""
-    try:
-        options = own_options(fields["options"]) if fields.get("options") else None
-    except ValueError as error:
-        raise RowError("options", str(error)) from None
-    if options is None and stated in (None, "mcq"):
-        question, options = split_lines(question)
-        if options is None:
-            return _inline_options(stated, question, answer_field, answer)
-    if options is None:
-        return question, None, None
-    if not question:
-        raise RowError("question", "the question is empty but for its options")
-    if len(options) < 2:
-        raise RowError("options", f"the question has {len(options)} option, not 2 or more")
-    if empty := [letter for letter, text in options.items() if not text]:
-        raise RowError("options", f"option {empty[0]} is empty")
-    try:
-        return question, options, find_gold(answer, options)
-    except ValueError as error:
-        raise RowError(answer_field, str(error)) from None
-
-
-def _inline_options(
-    stated: Kind | None, question: str, answer_field: str, answer: str
-) -> tuple[str, dict[str, str] | None, str | None]:
-    # "A. x B. y" in running text may be a list of anything: it is taken for options only when the gold is one of
-    # them, or when the row itself says that it is multiple choice.
-    stem, options = split_inline(question)
-    if options is not None and stem:
-        try:
-            return stem, options, find_gold(answer, options)
-        except ValueError as error:
-            if stated == "mcq":
-                raise RowError(answer_field, str(error)) from None
-    if stated == "mcq":
-        raise RowError("options", "the question has no options, neither in the field nor as its last lines")
-    return question, None, None
 
 
 def _open_kind(question: str) -> Kind:
@@ -221,10 +127,6 @@ def _language(fields: Mapping[str, object], default: str | None) -> str:
     if found is None:
         raise RowError("language", f"unknown language {named!r}")
     return found.code
-
-
-def _is_edge(character: str) -> bool:
-    return character.isspace() or unicodedata.category(character).startswith("P")
 
 
 def _check_columns(file: RowFile) -> None:

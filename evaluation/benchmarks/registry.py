@@ -4,19 +4,19 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.data_files import language_of_name, shard_of
 from app.errors import InputError
 from app.languages import LANGUAGES, get_language
+from app.rows import InvalidRow, read_rows
 from evaluation.benchmarks import hub
 from evaluation.benchmarks.discovery import (
     files_of_folder,
     find_language_folder,
     find_release,
     fold_name,
-    language_of_name,
 )
-from evaluation.benchmarks.item import Benchmark, InvalidRow, Item
+from evaluation.benchmarks.item import Benchmark, Item
 from evaluation.benchmarks.parse import mark_duplicates, parse_items
-from evaluation.benchmarks.rows import read_rows, shard_of
 
 SAMPLE_FILE = Path(__file__).parent / "sample" / "himed-sample.jsonl"
 

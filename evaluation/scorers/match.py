@@ -1,19 +1,8 @@
 """Exact and normalised match of open answers with their reference."""
 
-import unicodedata
-
-import regex
-
+from app.matching import normalise_answer
 from evaluation.results.records import Score
 from evaluation.scorers.base import Attempt
-
-# Punctuation and symbols go; marks stay: they are the vowel signs of Hindi and the tones of Yoruba.
-_PUNCTUATION = regex.compile(r"[\p{P}\p{S}]+")
-
-
-def normalise(text: str) -> str:
-    """NFKC, case-folded, without punctuation and symbols, white space folded; combining marks are kept."""
-    return " ".join(_PUNCTUATION.sub(" ", unicodedata.normalize("NFKC", text)).casefold().split())
 
 
 class ExactMatchScorer:
@@ -33,7 +22,7 @@ class ExactMatchScorer:
 
 
 class NormalisedMatchScorer:
-    """1 where answer and reference are equal after `normalise`."""
+    """1 where answer and reference are equal after `app.matching.normalise_answer`."""
 
     name = "normalised_match"
     version = "1"
@@ -45,4 +34,4 @@ class NormalisedMatchScorer:
             return None
         if answer is None:
             return Score(self.name, self.version, None, "no answer")
-        return Score(self.name, self.version, float(normalise(answer) == normalise(item.reference)))
+        return Score(self.name, self.version, float(normalise_answer(answer) == normalise_answer(item.reference)))

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.errors import InputError
+from app.questions import cluster_of
 from evaluation.benchmarks import Benchmark, ExamplePool, load_benchmark, select, shuffle_options
 from evaluation.benchmarks.item import Item
-from evaluation.benchmarks.parse import cluster_of
 
 
 def make_item(number: int, **changes: Any) -> Item:

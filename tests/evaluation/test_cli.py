@@ -84,7 +84,7 @@ def test_failed_items_give_exit_code_3_and_are_listed(tmp_path: Path) -> None:
         ([*SAMPLE, "--predictions", str(ANSWERS), "--languages", "Klingon"], "unknown language 'Klingon'; use one of"),
         ([*SAMPLE, "--predictions", str(ANSWERS), "--group", "sytem=Unani"], "sytem"),
         ([*SAMPLE], "give exactly one of --model, --endpoint and --predictions"),
-        ([*SAMPLE, "--config", "none.yaml"], "none.yaml: no such file; check --config"),
+        ([*SAMPLE, "--config", "none.yaml"], "none.yaml: no such file; check the path"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments: list[str], message: str, tmp_path: Path) -> None:

@@ -2,9 +2,10 @@
 
 import re
 import unicodedata
+from collections.abc import Mapping
 from string import ascii_uppercase
 
-from evaluation.benchmarks.rows import RepeatedFields, check_storable, describe
+from app.rows import RepeatedFields, RowError, check_storable, describe
 
 LETTERS = ascii_uppercase
 
@@ -21,6 +22,43 @@ _LINE = re.compile(rf"[ \t]*{_LABEL}[ \t]*(.*)")
 _LINE_END = re.compile(r"\n|<br ?/?>")
 _INLINE = re.compile(rf"(?<!\S){_LABEL}(?=\s)")
 _GOLD = re.compile(rf"\(?([A-Za-z])(?:\)|:|{_DOT})\s*(.*)", re.DOTALL)
+
+
+def read_options(
+    fields: Mapping[str, object], stated: str | None, question: str, answer_field: str, answer: str
+) -> tuple[str, dict[str, str] | None, str | None]:
+    """The question without its options, the options and the right letter; None and None for an open question.
+
+    Args:
+        fields: the row; its field ``options`` goes before options inside the question.
+        stated: the kind that the row states: ``mcq`` must have options, another kind keeps its lists; None is open.
+        question: the question's text.
+        answer_field: the name of the gold's field, for errors.
+        answer: the gold's text.
+
+    Raises:
+        RowError: the options or the gold among them cannot be used.
+    """
+    try:
+        options = own_options(fields["options"]) if fields.get("options") else None
+    except ValueError as error:
+        raise RowError("options", str(error)) from None
+    if options is None and stated in (None, "mcq"):
+        question, options = split_lines(question)
+        if options is None:
+            return _inline_options(stated, question, answer_field, answer)
+    if options is None:
+        return question, None, None
+    if not question:
+        raise RowError("question", "the question is empty but for its options")
+    if len(options) < 2:
+        raise RowError("options", f"the question has {len(options)} option, not 2 or more")
+    if empty := [letter for letter, text in options.items() if not text]:
+        raise RowError("options", f"option {empty[0]} is empty")
+    try:
+        return question, options, find_gold(answer, options)
+    except ValueError as error:
+        raise RowError(answer_field, str(error)) from None
 
 
 def own_options(value: object) -> dict[str, str]:
@@ -102,6 +140,23 @@ def find_gold(answer: str, options: dict[str, str]) -> str:
 def fold_space(text: str) -> str:
     """NFC with runs of white space as one blank: what "the same text" means here."""
     return " ".join(unicodedata.normalize("NFC", text).split())
+
+
+def _inline_options(
+    stated: str | None, question: str, answer_field: str, answer: str
+) -> tuple[str, dict[str, str] | None, str | None]:
+    # "A. x B. y" in running text may be a list of anything: it is taken for options only when the gold is one of
+    # them, or when the row itself says that it is multiple choice.
+    stem, options = split_inline(question)
+    if options is not None and stem:
+        try:
+            return stem, options, find_gold(answer, options)
+        except ValueError as error:
+            if stated == "mcq":
+                raise RowError(answer_field, str(error)) from None
+    if stated == "mcq":
+        raise RowError("options", "the question has no options, neither in the field nor as its last lines")
+    return question, None, None
 
 
 def _letters_of(text: str, options: dict[str, str]) -> list[str]:

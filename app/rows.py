@@ -5,16 +5,13 @@ import hashlib
 import io
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.data_files import SUFFIXES
 from app.errors import InputError
-from evaluation.benchmarks.item import InvalidRow
 
-SUFFIXES = (".json", ".jsonl", ".csv")
-
-_SHARD = re.compile(r"(?P<stem>.+)\.part(?P<number>\d+)")
 _LFS_POINTER = "version https://git-lfs.github.com/"
 # Neither UTF-8 nor a database stores these: NUL and halves of surrogate pairs, both of which JSON can spell.
 _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
@@ -26,6 +23,24 @@ class RepeatedFields(dict[str, object]):
     """A JSON object in which the field ``repeated`` stands more than once; it holds the last value of each."""
 
     repeated: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidRow:
+    """A row that could not be used: left out of every denominator, shown in every report."""
+
+    file: str
+    row: int
+    field: str
+    reason: str
+
+
+class RowError(Exception):
+    """A row that cannot be used: the field and the reason of its `InvalidRow`."""
+
+    def __init__(self, field: str, reason: str) -> None:
+        self.field, self.reason = field, reason
+        super().__init__(f"{field}: {reason}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,32 +88,29 @@ def read_rows(path: Path) -> RowFile:
     return RowFile(path, tuple(rows), tuple(invalid), None, sha256)
 
 
-def shard_of(path: Path) -> tuple[str, int | None]:
-    """A file's stem and shard number: ``X.part0002.json`` is X's second; None for a file that is whole."""
-    if match := _SHARD.fullmatch(path.stem):
-        return match["stem"], int(match["number"])
-    return path.stem, None
+def first_field(fields: Mapping[str, object], names: Iterable[str]) -> str | None:
+    """The first of the names that the row has."""
+    return next((name for name in names if name in fields), None)
 
 
-def order_shards(paths: Iterable[Path]) -> tuple[Path, ...]:
-    """One benchmark's shards in order of number, or its one whole file.
+def read_text(fields: Mapping[str, object], name: str, *, numbers: bool = False) -> str:
+    """The field's text, stripped; "" for null. Numbers count as text where ``numbers`` says so.
 
     Raises:
-        InputError: a shard is missing, or two have one number.
+        RowError: the value is no text, or a text that no database stores.
     """
-    shards = sorted(paths, key=lambda path: (shard_of(path)[1] or 0, path.name))
-    numbers = [shard_of(path)[1] for path in shards]
-    if numbers == [None]:
-        return tuple(shards)
-    found = [number for number in numbers if number is not None]
-    # Releases count their shards from 0 or from 1.
-    first = 0 if found[0] == 0 else 1
-    if found != list(range(first, first + len(numbers))):
-        missing = sorted(set(range(first, found[-1] + 1)) - set(found))
-        problem = f"shard {missing[0]:04d} is missing" if missing else "two files are the same shard"
-        names = ", ".join(path.name for path in shards)
-        raise InputError(f"{problem} among {names}", file=shards[0].parent, remedy="complete the shards")
-    return tuple(shards)
+    value = fields[name]
+    if value is None:
+        return ""
+    if numbers and isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    if not isinstance(value, str):
+        raise RowError(name, f"the field is {describe(value)}, not text")
+    try:
+        check_storable(value)
+    except ValueError as error:
+        raise RowError(name, str(error)) from None
+    return value.strip()
 
 
 def check_storable(text: str) -> None:

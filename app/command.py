@@ -1,0 +1,58 @@
+"""How every command line ends: one line for bad input, one exit code for each way out."""
+
+import os
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
+from app.errors import InputError
+
+BAD_INPUT = 2
+INTERRUPTED = 130
+
+
+def run_main(call: Callable[[], object], name: str) -> NoReturn:
+    """Run a command line as the console script ``name`` and exit.
+
+    Exit codes: the command's own (what ``call`` leaves with as `SystemExit`, else 0); 2 for bad input (`InputError`, a
+    database that cannot be reached), said in one line on stderr; 130 after Ctrl-C; 1 when the reader of a pipe has
+    gone. Any other exception is a fault of ours and leaves its traceback.
+    """
+    code = 0
+    try:
+        try:
+            call()
+        finally:
+            sys.stdout.flush()
+    except InputError as error:
+        _print_error(name, str(error))
+        code = BAD_INPUT
+    except BrokenPipeError:
+        # `head` has seen enough. The interpreter flushes stdout once more at exit, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except KeyboardInterrupt:
+        code = INTERRUPTED
+    except _database_errors() as error:
+        _print_error(name, f"{describe(error)}; check that it is there, has room and may be written")
+        code = BAD_INPUT
+    sys.exit(code)
+
+
+def _print_error(name: str, message: str) -> None:
+    print(f"{name}: error: {message}", file=sys.stderr)
+
+
+def describe(error: Exception) -> str:
+    """A database error in one line: only the driver's words, since SQLAlchemy's hold the statement with its values."""
+    return f"the database failed: {' '.join(str(getattr(error, 'orig', error)).split())}"
+
+
+def _database_errors() -> tuple[type[Exception], ...]:
+    """SQLAlchemy's errors for a database that is away, locked or full, or refuses a value; nothing where it was never
+    imported."""
+    if "sqlalchemy" not in sys.modules:
+        return ()
+    from sqlalchemy.exc import DataError, OperationalError
+
+    return (OperationalError, DataError)
