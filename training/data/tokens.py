@@ -1,0 +1,34 @@
+"""Lengths in tokens, with the tokenizer of a checkpoint."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from app.errors import InputError
+from app.prompts import Message
+
+
+class TokenCounter:
+    """Counts a chat's tokens as the model sees them: with the chat template's own tokens, without padding."""
+
+    def __init__(self, folder: Path) -> None:
+        """Load the tokenizer of a checkpoint's folder; nothing is fetched.
+
+        Raises:
+            InputError: the folder holds no tokenizer, or the tokenizer has no chat template.
+        """
+        from transformers import AutoTokenizer
+
+        if not folder.is_dir():
+            raise InputError("the tokenizer's folder does not exist", file=folder, remedy="name a checkpoint's folder")
+        try:
+            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except (OSError, ValueError) as error:
+            problem = f"holds no tokenizer that can be loaded ({str(error).splitlines()[0]})"
+            raise InputError(problem, file=folder, remedy="name a checkpoint's folder") from None
+        if not self._tokenizer.chat_template:
+            raise InputError("the tokenizer has no chat template", file=folder, remedy="name an instruct model")
+
+    def __call__(self, messages: Sequence[Message]) -> int:
+        """The number of tokens."""
+        text = self._tokenizer.apply_chat_template(list(messages), tokenize=False)
+        return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])
