@@ -1,0 +1,37 @@
+"""Checkpoints: how each was made, whether it is finished, and where a killed run goes on."""
+
+from training.checkpoints.card import model_card
+from training.checkpoints.lineage import (
+    DataFile,
+    Lineage,
+    Metric,
+    Parent,
+    RecipeRecord,
+    base_model,
+    begin_checkpoint,
+    finish_checkpoint,
+    is_finished,
+    lineage_chain,
+    read_lineage,
+    settings_hash,
+)
+from training.checkpoints.resume import newest_resumable, prune, why_not_whole
+
+__all__ = [
+    "DataFile",
+    "Lineage",
+    "Metric",
+    "Parent",
+    "RecipeRecord",
+    "base_model",
+    "begin_checkpoint",
+    "finish_checkpoint",
+    "is_finished",
+    "lineage_chain",
+    "model_card",
+    "newest_resumable",
+    "prune",
+    "read_lineage",
+    "settings_hash",
+    "why_not_whole",
+]

@@ -1,0 +1,272 @@
+"""How a checkpoint was made: the record beside its weights that also says that it is finished."""
+
+import hashlib
+import json
+import os
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic.functional_validators import AfterValidator
+
+from app.checkpoint import LINEAGE_FILE, check_weights, checkpoint_revision
+from app.errors import InputError
+from app.files import write_whole
+from app.formats import Format
+from app.languages import LANGUAGES, find_language
+from app.version import code_version, package_versions
+
+_HUB_NAME: Final = re.compile(r"[A-Za-z0-9][\w.-]*(/[\w.-]+)?")  # `model` or `owner/model`
+_SHA256 = r"[0-9a-f]{64}"
+
+
+def _known_language(code: str) -> str:
+    language = find_language(code)
+    if language is None or language.code != code:
+        raise ValueError(f"use the codes {', '.join(each.code for each in LANGUAGES)}")
+    return code
+
+
+class _Record(BaseModel):
+    # Infinite losses happen and would make the file no JSON; an unknown figure is null.
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class RecipeRecord(_Record):
+    """The recipe that a stage ran with, after every override."""
+
+    name: str = Field(min_length=1, description="As the command line names it, `himed-8b/la`.")
+    settings: dict[str, JsonValue] = Field(description="The resolved settings, whole.")
+    sha256: str = Field(
+        default="", pattern=rf"^({_SHA256})?$", description="Hash of the settings; filled in when empty."
+    )
+
+    @model_validator(mode="after")
+    def _check_hash(self) -> Self:
+        expected = settings_hash(self.settings)
+        if not self.sha256:
+            object.__setattr__(self, "sha256", expected)  # frozen for everyone else
+        elif self.sha256 != expected:
+            raise ValueError(f"the settings hash to {expected}: they were changed after the training")
+        return self
+
+
+class Parent(_Record):
+    """The checkpoint or the hub's model that training began with."""
+
+    path: str = Field(min_length=1, description="A hub name, an absolute folder, or one that begins with `.`.")
+    revision: str = Field(min_length=1, description="Its `checkpoint_revision`, or the hub's commit.")
+
+    @model_validator(mode="after")
+    def _check_path(self) -> Self:
+        if not self.is_folder and not _HUB_NAME.fullmatch(self.path):
+            raise ValueError(f"{self.path!r} is no hub name; a relative folder begins with ./ or ../")
+        return self
+
+    @property
+    def is_folder(self) -> bool:
+        """Whether it is a folder, which relative paths name from the child's folder on; else the hub's model."""
+        return self.path.startswith(".") or Path(self.path).is_absolute()
+
+    @classmethod
+    def of_folder(cls, parent: Path, child: Path) -> Self:
+        """A local parent. Its path is relative: a tree of checkpoints can be moved, and a model card tells no home."""
+        relative = Path(os.path.relpath(parent.resolve(), child.resolve())).as_posix()
+        return cls(path=relative, revision=checkpoint_revision(parent))
+
+
+class DataFile(_Record):
+    """One file of training or held-out data."""
+
+    name: str = Field(min_length=1)
+    sha256: str = Field(pattern=rf"^{_SHA256}$")
+    rows: int = Field(ge=0, description="Rows in the file.")
+    used: int = Field(ge=0, description="Rows that were used.")
+    set_aside: dict[str, int] = Field(default_factory=dict, description="Rows left out, by reason.")
+    held_out: bool = Field(default=False, description="Measured on, not trained on.")
+
+    @model_validator(mode="after")
+    def _check_rows(self) -> Self:
+        if self.used + sum(self.set_aside.values()) != self.rows:
+            raise ValueError(f"{self.rows} rows are not {self.used} used and {sum(self.set_aside.values())} set aside")
+        return self
+
+
+class Metric(_Record):
+    """A figure with its 95 % interval and its denominator; None where it is not known."""
+
+    value: float | None
+    n: int | None = Field(default=None, ge=0)
+    ci95: tuple[float, float] | None = None
+    missing: int = Field(default=0, ge=0, description="Items without a figure, left out of n.")
+
+
+class Lineage(_Record):
+    """What made a checkpoint, whole enough to make it again."""
+
+    lineage_version: Literal[1] = 1
+    format: Format
+    stage: str = Field(min_length=1, description="`la`, `rc`, `reward-model`, `dsr-rl`, `sft`, `rl-high`, `merge`, …")
+    languages: tuple[Annotated[str, AfterValidator(_known_language)], ...] = Field(min_length=1)
+    license: str = Field(min_length=1, description="The hub's identifier: `apache-2.0`, `llama3.1`, …")
+    command: str = Field(min_length=1, description="The exact command that makes this checkpoint.")
+    recipe: RecipeRecord
+    parent: Parent | None = Field(default=None, description="None for weights that began at random.")
+    data: tuple[DataFile, ...] = ()
+    seeds: dict[str, int] = Field(default_factory=dict)
+    steps: int = Field(ge=0, description="Optimizer steps of this stage.")
+    tokens: int = Field(ge=0, description="Tokens of this stage without padding.")
+    metrics: dict[str, Metric] = Field(default_factory=dict)
+    code_version: str = Field(default_factory=code_version)
+    packages: dict[str, str] = Field(default_factory=package_versions)
+    created: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+    revision: str = Field(default="", description="The checkpoint's own; `finish_checkpoint` fills it in.")
+
+
+def settings_hash(settings: Mapping[str, Any]) -> str:
+    """SHA-256 in hexadecimal of settings, whatever the order of their keys."""
+    text = json.dumps(settings, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def begin_checkpoint(folder: Path) -> None:
+    """Make the folder and mark it unfinished, before weights are written over those of an earlier run.
+
+    Raises:
+        InputError: the folder cannot be made or written.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / LINEAGE_FILE).unlink(missing_ok=True)
+    except OSError as error:
+        raise InputError(f"cannot be written ({error.strerror})", file=folder, remedy="name another folder") from None
+
+
+def finish_checkpoint(folder: Path, lineage: Lineage) -> Lineage:
+    """Write the model card and then, last and atomically, the lineage: only now is the checkpoint finished.
+
+    Returns:
+        The lineage as it was written, with the checkpoint's revision.
+
+    Raises:
+        InputError: the weights are not whole or not safetensors, there is no config, or a parent is gone or changed.
+    """
+    from training.checkpoints.card import model_card  # the card reads lineages
+
+    (folder / LINEAGE_FILE).unlink(missing_ok=True)  # that of an earlier run speaks of other weights
+    check_weights(folder)
+    if not any((folder / name).is_file() for name in ("config.json", "adapter_config.json")):
+        raise InputError("no config.json or adapter_config.json", file=folder, remedy="save the model beside them")
+    written = lineage.model_copy(update={"revision": checkpoint_revision(folder)})
+    write_whole(folder / "README.md", model_card([written, *_ancestors(folder, written)]))
+    _flush(folder)  # or a power cut could leave the lineage on the disk without the weights
+    write_whole(folder / LINEAGE_FILE, written.model_dump_json(indent=2) + "\n")
+    return written
+
+
+def read_lineage(folder: Path) -> Lineage:
+    """Read a checkpoint's lineage.
+
+    Raises:
+        InputError: there is none (the checkpoint is unfinished), or it is not what `finish_checkpoint` writes.
+    """
+    file = folder / LINEAGE_FILE
+    try:
+        content = file.read_bytes()
+    except FileNotFoundError:
+        raise InputError(
+            f"no {LINEAGE_FILE}: the checkpoint is unfinished, or himed did not train it",
+            file=folder,
+            remedy="run its recipe again, which goes on where it stopped",
+        ) from None
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", file=file) from None
+    try:
+        return Lineage.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise InputError(
+            first["msg"], file=file, field=field or None, remedy="copy the checkpoint again, or train it again"
+        ) from None
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether the checkpoint has its lineage. A wrong one is an error: taken for unfinished, it would be overwritten.
+
+    Raises:
+        InputError: the lineage cannot be read, or speaks of other weights.
+    """
+    if not (folder / LINEAGE_FILE).exists():
+        return False
+    _check_unchanged(folder, read_lineage(folder))
+    return True
+
+
+def lineage_chain(folder: Path) -> list[Lineage]:
+    """The lineages of a checkpoint and its parents, from this one back to the first that himed trained.
+
+    Raises:
+        InputError: one is missing or unreadable, or its weights are not those that a child began with.
+    """
+    lineage = read_lineage(folder)
+    _check_unchanged(folder, lineage)
+    return [lineage, *_ancestors(folder, lineage)]
+
+
+def base_model(chain: Sequence[Lineage]) -> Parent | None:
+    """Where a chain began: the last parent; None for weights that began at random."""
+    return chain[-1].parent
+
+
+def _ancestors(folder: Path, lineage: Lineage) -> list[Lineage]:
+    chain: list[Lineage] = []
+    seen = {folder.resolve()}
+    while lineage.parent is not None and lineage.parent.is_folder:
+        parent = (folder / lineage.parent.path).resolve()
+        if parent in seen:
+            raise InputError("the checkpoint descends from itself", file=folder / LINEAGE_FILE, field="parent.path")
+        seen.add(parent)
+        if not parent.is_dir():
+            raise InputError(
+                f"its parent {lineage.parent.path} is gone",
+                file=folder,
+                field="parent.path",
+                remedy="bring the parent back to where it was",
+            )
+        if (found := checkpoint_revision(parent)) != lineage.parent.revision:
+            raise InputError(
+                f"its parent {lineage.parent.path} is revision {found}, not {lineage.parent.revision}",
+                file=folder,
+                field="parent.revision",
+                remedy="bring back the parent that it was trained from",
+            )
+        if not (parent / LINEAGE_FILE).exists():
+            break  # a base model, which himed did not train
+        folder, lineage = parent, read_lineage(parent)
+        chain.append(lineage)
+    return chain
+
+
+def _check_unchanged(folder: Path, lineage: Lineage) -> None:
+    if (found := checkpoint_revision(folder)) != lineage.revision:
+        raise InputError(
+            f"the files are revision {found}, its lineage speaks of {lineage.revision or 'none'}",
+            file=folder,
+            field="revision",
+            remedy="copy the checkpoint again, or train it again",
+        )
+
+
+def _flush(folder: Path) -> None:
+    """Have the disk hold every file before the one that says so."""
+    for file in folder.iterdir():
+        if file.is_file():
+            handle = os.open(file, os.O_RDONLY)
+            try:
+                os.fsync(handle)
+            finally:
+                os.close(handle)

@@ -1,0 +1,159 @@
+"""What a recipe will do, without loading weights: processes, batch, steps, memory and the command."""
+
+import math
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.errors import InputError
+from training.recipe.loader import ACCELERATE, find_recipe, load_recipe, recipe_hash, recipe_names
+from training.recipe.memory import Memory, estimate_memory
+from training.recipe.shape import Shape
+from training.recipe.stages import GrpoRecipe, Recipe, RewardModelRecipe
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A recipe with its overrides, and what follows from it. ``steps`` is None where the rows are unknown."""
+
+    recipe: Recipe
+    parameters: int
+    memory: Memory
+    rows: int | None
+    steps: int | None
+    warmup_steps: int | None
+    command: str
+
+    def as_dict(self) -> dict[str, Any]:
+        """The plan as plain values, in the order in which it is read."""
+        recipe = self.recipe
+        plan: dict[str, Any] = {
+            "recipe": recipe.name,
+            "sha256": recipe_hash(recipe),
+            "command": self.command,
+            "world_size": recipe.launch.world_size,
+            "effective_batch": recipe.effective_batch,
+        }
+        if isinstance(recipe, GrpoRecipe):
+            plan["prompts_per_step"] = recipe.effective_batch // recipe.trainer.num_generations
+        plan |= {"rows": self.rows, "steps": self.steps, "warmup_steps": self.warmup_steps}
+        plan |= {"parameters": self.parameters, "memory_gib": self.memory.in_gib()}
+        return plan | {"settings": recipe.model_dump(mode="json")}
+
+
+def make_plan(
+    path_or_name: str, overrides: Sequence[str] = (), *, gpus: int | None = None, rows: int | None = None
+) -> Plan:
+    """Plan a recipe.
+
+    Args:
+        path_or_name: a YAML file or the name of a shipped recipe.
+        overrides: ``section.key=value`` each.
+        gpus: processes per machine in place of the recipe's; accumulation steps follow, so that the effective batch
+            stays as it was.
+        rows: rows of the training data after the checks of its readers.
+
+    Raises:
+        InputError: the recipe is wrong, the batch does not divide over the GPUs, or the base's size is unknown.
+    """
+    overrides = list(overrides)
+    recipe = load_recipe(path_or_name, overrides)
+    if gpus is not None and gpus != recipe.launch.processes:
+        overrides += _spread(recipe, gpus)
+        recipe = load_recipe(path_or_name, overrides)
+    shape = _shape(recipe)
+    steps = None if rows is None else count_steps(recipe, rows)
+    warmup = recipe.trainer.warmup_steps
+    return Plan(
+        recipe,
+        shape.parameters(2 if isinstance(recipe, RewardModelRecipe) else None),
+        estimate_memory(recipe, shape, _reward_shape(recipe)),
+        rows,
+        steps,
+        int(warmup) if warmup >= 1 else None if steps is None else math.ceil(steps * warmup),
+        launch_command(path_or_name, recipe, overrides),
+    )
+
+
+def launch_command(path_or_name: str, recipe: Recipe, overrides: Sequence[str] = ()) -> str:
+    """The command that starts all processes of a stage on one machine."""
+    config = ACCELERATE / f"{recipe.launch.accelerate}.yaml"
+    words = ["accelerate", "launch", "--config_file", _short(config)]
+    words += ["--num_processes", str(recipe.launch.world_size)]
+    if recipe.launch.nodes > 1:
+        words += ["--num_machines", str(recipe.launch.nodes)]
+    words += ["--module", "training.cli", "run", _short(find_recipe(path_or_name))]
+    for override in overrides:
+        words += ["--set", override]
+    return shlex.join(words)
+
+
+def count_steps(recipe: Recipe, rows: int) -> int:
+    """Optimiser steps of the whole stage.
+
+    SFT and reward model as `transformers.Trainer` counts: the last, smaller batch of an epoch is a step too. GRPO as
+    TRL's sampler does: prompts come in whole batches, what is left over is dropped, and each batch is used
+    ``num_iterations`` times. With packing, ``rows`` must be the number of bins.
+
+    Raises:
+        InputError: there are too few rows for one step.
+    """
+    trainer = recipe.trainer
+    if trainer.max_steps > 0:
+        return trainer.max_steps
+    if isinstance(recipe, GrpoRecipe):
+        prompts = recipe.effective_batch // recipe.trainer.num_generations
+        per_epoch = rows // prompts * recipe.trainer.num_iterations
+        needed = prompts
+    else:
+        batches = math.ceil(rows / (trainer.per_device_train_batch_size * recipe.launch.world_size))
+        per_epoch = math.ceil(batches / trainer.gradient_accumulation_steps)
+        needed = 1
+    if per_epoch == 0:
+        raise InputError(f"{rows} rows are too few for one step", field="--rows", remedy=f"give at least {needed}")
+    return math.ceil(trainer.num_train_epochs * per_epoch)
+
+
+def _spread(recipe: Recipe, gpus: int) -> list[str]:
+    """Overrides that keep the effective batch on another number of GPUs."""
+    if recipe.launch.accelerate == "cpu":
+        raise InputError("the recipe trains on the CPU", field="--gpus", remedy="leave --gpus out")
+    at_once = recipe.trainer.per_device_train_batch_size * recipe.launch.nodes * gpus
+    accumulation, rest = divmod(recipe.effective_batch, at_once)
+    if rest:
+        raise InputError(
+            f"{recipe.effective_batch} rows per step do not divide over {gpus} GPUs of "
+            f"{recipe.trainer.per_device_train_batch_size} rows each",
+            field="--gpus",
+            remedy="set trainer.per_device_train_batch_size lower, or set effective_batch, by --set",
+        )
+    return [f"launch.processes={gpus}", f"trainer.gradient_accumulation_steps={accumulation}"]
+
+
+def _shape(recipe: Recipe) -> Shape:
+    folder = Path(recipe.model.base)
+    if folder.is_dir():
+        return Shape.from_folder(folder)
+    if recipe.model.shape is None:
+        raise InputError(
+            f"the size of {recipe.model.base} is unknown",
+            field="model.shape",
+            remedy="name its shape in the recipe, or give a local folder as model.base",
+        )
+    return recipe.model.shape
+
+
+def _reward_shape(recipe: Recipe) -> Shape | None:
+    """The shape of the reward model that GRPO loads beside the policy."""
+    if not isinstance(recipe, GrpoRecipe) or recipe.reward.kind != "task-and-scaffold":
+        return None
+    model = recipe.reward.task.model
+    return _shape(load_recipe(model)) if model in recipe_names() else Shape.from_folder(Path(model))
+
+
+def _short(file: Path) -> str:
+    """The path from the current folder if the file is below it, else the whole path."""
+    whole = file.resolve()
+    return str(whole.relative_to(Path.cwd())) if whole.is_relative_to(Path.cwd()) else str(whole)
