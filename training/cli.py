@@ -1,0 +1,150 @@
+"""`himed-train`: recipes and what each will do, training data, adapters."""
+
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+
+from app.command import run_main
+from app.errors import InputError
+
+NAME = "himed-train"
+
+HELP = """Train a medical language model, stage by stage, from recipes.
+
+A RECIPE is the name of a shipped one (himed-8b/la) or a YAML file."""
+
+EPILOG = """
+Examples:
+
+  himed-train recipes
+
+  himed-train plan himed-8b/la
+
+  himed-train plan cure-med-7b/sft --gpus 4 --rows 13435
+
+  himed-train plan my-recipe.yaml --set trainer.learning_rate=1e-5 --set trainer.num_train_epochs=2
+
+  himed-train check-data data/sft --benchmark data/bench --json check.json
+
+  himed-train curriculum data/sft --out data/curriculum
+
+  himed-train merge out/dsr-rl/adapter --to out/dsr-rl/merged
+
+Exit codes: 0 done; 1 data that must not be trained on (check-data); 2 bad input; 130 after Ctrl-C.
+"""
+
+app = typer.Typer(
+    help=HELP,
+    epilog=EPILOG,
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a YAML file.")]
+Overrides = Annotated[list[str] | None, typer.Option("--set", help="section.key=value over the recipe; repeatable.")]
+
+
+@app.command("recipes")
+def list_recipes() -> None:
+    """List the shipped recipes: name, stage, base model, parent and completion format."""
+    from training.recipe import load_recipe, recipe_names
+
+    rows = [("NAME", "STAGE", "BASE", "PARENT", "FORMAT")]
+    for name in recipe_names():
+        recipe = load_recipe(name)
+        rows.append((name, recipe.stage, recipe.model.base, recipe.model.parent or "-", recipe.format))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@app.command("plan")
+def show_plan(
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    gpus: Annotated[int | None, typer.Option(min=1, help="GPUs per machine; the effective batch is kept.")] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="Training rows, for the number of steps.")] = None,
+) -> None:
+    """Print what a recipe will do, as YAML: settings, batch, steps, memory per GPU and the command; loads no weights.
+
+    Memory is an estimate by the formulas of ZeRO (arXiv:1910.02054) and Korthikanti et al. (arXiv:2205.05198).
+    """
+    import yaml
+
+    from training.recipe.plan import make_plan
+
+    plan = make_plan(recipe, overrides or [], gpus=gpus, rows=rows)
+    print(yaml.safe_dump(plan.as_dict(), sort_keys=False, allow_unicode=True, width=1000), end="")
+
+
+@app.command("check-data")
+def check_data(
+    files: Annotated[list[Path], typer.Argument(metavar="FILES...", help="Training files, or folders of them.")],
+    benchmark: Annotated[
+        list[Path] | None,
+        typer.Option(help="Benchmark whose questions must not be trained on; repeatable."),
+    ] = None,
+    allow_overlap: Annotated[bool, typer.Option("--allow-overlap", help="Count overlap, but do not fail.")] = False,
+    tokenizer: Annotated[Path | None, typer.Option(help="Checkpoint folder whose tokenizer measures lengths.")] = None,
+    max_length: Annotated[int | None, typer.Option(min=1, help="Longest row in tokens, with --tokenizer.")] = None,
+    language: Annotated[str | None, typer.Option(help="Language of files that do not name theirs.")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.")] = None,
+) -> None:
+    """Say which rows of training files would be kept, and why not the others.
+
+    Ends with 1 when a question stands in a benchmark, or when a file cannot be used at all.
+    """
+    from training.data.check import check_data_command
+
+    if max_length is not None and tokenizer is None:
+        raise InputError("--max-length counts tokens", remedy="name a checkpoint with --tokenizer")
+    code = check_data_command(
+        files,
+        benchmarks=benchmark or [],
+        allow_overlap=allow_overlap,
+        tokenizer=tokenizer,
+        max_length=max_length,
+        language=language,
+        json=json,
+    )
+    raise typer.Exit(code)
+
+
+@app.command("curriculum")
+def make_curriculum(
+    folder: Annotated[Path, typer.Argument(help="Folder with one file per language, Hindi.jsonl or hi.json.")],
+    out: Annotated[Path, typer.Option(help="Folder of the three sets and their manifest.")],
+    seed: Annotated[int, typer.Option(help="Seed of the choice and the order of rows.")] = 0,
+    replay: Annotated[float, typer.Option(help="Share of each earlier language that a later stage repeats.")] = 0.85,
+) -> None:
+    """Build CURE-Med's three staged sets, high to low resource, with replay; the same rows on every machine."""
+    from training.curriculum import build_curriculum
+
+    made = build_curriculum(folder, out, seed=seed, replay=replay)
+    for stage in made.stages:
+        print(f"{stage.tier:7} {stage.rows:7,} rows  {out / stage.file}")
+
+
+@app.command("merge")
+def merge(
+    adapter: Annotated[Path, typer.Argument(help="Finished LoRA checkpoint; it is kept.")],
+    to: Annotated[Path, typer.Option(help="Folder of the merged checkpoint; absent or empty.")],
+) -> None:
+    """Merge a LoRA adapter into the model that it was trained on."""
+    from training.merge import merge_adapter
+
+    merge_adapter(adapter, to)
+    print(f"merged into {to}")
+
+
+def main() -> NoReturn:
+    """Entry point of the console script."""
+    run_main(partial(app, prog_name=NAME), NAME)
+
+
+if __name__ == "__main__":
+    main()
