@@ -6,7 +6,8 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from answer_cases import DRUGS, FINAL, NONE, PLAIN, SPECIAL, STATED
+from answer_cases import DRUGS, PLAIN, STATED
+from answer_cases_hard import FINAL, NONE, SPECIAL
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,5 +1,6 @@
 """What a training stage learns from: one instance is one row that can be used."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +13,7 @@ STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Instance:
+class Instance(ABC):
     """What all instances have.
 
     ``question`` is without its options (None for a triple that names none), ``language`` an ISO 639-1 code (None
@@ -27,14 +28,14 @@ class Instance:
     row: int
 
     @property
+    @abstractmethod
     def chat(self) -> list[Message]:
         """What the model reads, as messages: the measure of the instance's length."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def parts(self) -> tuple[str, str]:
         """What is given and what is to be learnt, as text."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
