@@ -52,19 +52,19 @@ class Runner:
             samples=plan.config.samples,
             new=plan.config.new,
         )
-        with open_session(database) as session:
-            self.records = load_records(session, self.run)
-        if self.judge is not None:
-            self._forget_other_judges(self.judge)
+        self.records = self._load_records()
         self._prompts: dict[str, list[dict[str, str]]] = {}
 
-    def _forget_other_judges(self, judge: JudgeSpec) -> None:
-        """A figure never mixes two judges: from now on only this one's verdicts count."""
-        for record in self.records:
-            for generation in record.generations:
+    def _load_records(self) -> list[Record]:
+        with open_session(self.database) as session:
+            records = load_records(session, self.run)
+        if (judge := self.judge) is not None:
+            # A figure never mixes two judges: from now on only this one's verdicts count.
+            for scores in (generation.scores for record in records for generation in record.generations):
                 for name in JUDGE_SCORERS:
-                    if name in generation.scores and generation.scores[name].version != judge.version:
-                        del generation.scores[name]
+                    if name in scores and scores[name].version != judge.version:
+                        del scores[name]
+        return records
 
     @property
     def done(self) -> int:
@@ -89,6 +89,7 @@ class Runner:
             return self.run
         if not self._created:
             claim_run(self.database, self.run, self.plan.settings)
+            self.records = self._load_records()  # another process may have worked on it since
         status = "interrupted"
         try:
             asyncio.run(self._work())
