@@ -7,9 +7,9 @@ from pathlib import Path
 
 from app.data_files import data_files, language_of_name
 from app.errors import InputError
-from app.languages import find_language
 from app.options import fold_space, split_inline, split_lines
 from app.questions import QUESTION_FIELDS
+from app.row_fields import row_language
 from app.rows import InvalidRow, Row, RowError, RowFile, check_storable, describe, first_field, read_rows, read_text
 from evaluation.benchmarks.item import Benchmark, Item
 
@@ -125,7 +125,7 @@ class _Matcher:
         Raises:
             RowError: it matches none, or one that was taken before.
         """
-        language = _language(fields) or file_language
+        language = row_language(fields, file_language)
         question_field = first_field(fields, QUESTION_FIELDS)
         question = read_text(fields, question_field) if question_field else ""
         asked = self._asked(question) if question else []
@@ -210,16 +210,6 @@ def _response(file: RowFile, row: Row) -> str | None:
 
 def _finish_reason(fields: Mapping[str, object]) -> str | None:
     return (read_text(fields, "finish_reason") or None) if "finish_reason" in fields else None
-
-
-def _language(fields: Mapping[str, object]) -> str | None:
-    named = read_text(fields, "language") if "language" in fields else ""
-    if not named:
-        return None
-    found = find_language(named)
-    if found is None:
-        raise RowError("language", f"unknown language {named!r}")
-    return found.code
 
 
 def _verdict(fields: Mapping[str, object], names: Iterable[str], notes: list[RowError]) -> bool | None:

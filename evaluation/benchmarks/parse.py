@@ -6,15 +6,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from app.errors import InputError
-from app.languages import find_language
 from app.options import read_options
 from app.questions import ANSWER_FIELDS, QUESTION_FIELDS, cluster_of
+from app.row_fields import row_groups, row_language
 from app.rows import InvalidRow, RowError, RowFile, first_field, read_text
 from evaluation.benchmarks.item import Item, Kind, content_id
 
 # A number goes before an id: parallel benchmarks number the same question alike in every language.
 NUMBER_FIELDS = ("question_number", "number", "id")
-GROUP_FIELDS = ("system", "type", "subject", "source")
 
 _KINDS: dict[str, Kind] = {"mcq": "mcq", "qa": "qa", "dialogue": "dialogue"}
 
@@ -39,7 +38,9 @@ def parse_items(
     invalid = list(file.invalid)
     for row in file.rows:
         try:
-            code = language or _language(row.fields, default_language)
+            code = language or row_language(row.fields, default_language)
+            if code is None:
+                raise RowError("language", "the language is missing")
             items.append(_parse_row(row.number, row.fields, code))
         except RowError as error:
             invalid.append(InvalidRow(file.path.name, row.number, error.field, error.reason))
@@ -82,7 +83,7 @@ def _parse_row(number: int, fields: Mapping[str, object], language: str) -> Item
     answer = read_text(fields, answer_field, numbers=True)
     if not answer:
         raise RowError(answer_field, "the gold answer is empty")
-    groups = _groups(fields)
+    groups = row_groups(fields)
     stated = _KINDS.get(groups.get("type", "").casefold())
     question, options, gold = read_options(fields, stated, question, answer_field, answer)
     kind = "mcq" if options is not None else stated or _open_kind(question)
@@ -107,26 +108,9 @@ def _open_kind(question: str) -> Kind:
     return "dialogue" if question.startswith("User:") and "Assistant:" in question else "qa"
 
 
-def _groups(fields: Mapping[str, object]) -> dict[str, str]:
-    groups = {name: read_text(fields, name, numbers=True) for name in GROUP_FIELDS if name in fields}
-    return {name: value for name, value in groups.items() if value}
-
-
 def _number(fields: Mapping[str, object]) -> str | None:
     name = first_field(fields, NUMBER_FIELDS)
     return (read_text(fields, name, numbers=True) or None) if name is not None else None
-
-
-def _language(fields: Mapping[str, object], default: str | None) -> str:
-    named = read_text(fields, "language") if "language" in fields else ""
-    if not named:
-        if default is None:
-            raise RowError("language", "the language is missing")
-        return default
-    found = find_language(named)
-    if found is None:
-        raise RowError("language", f"unknown language {named!r}")
-    return found.code
 
 
 def _check_columns(file: RowFile) -> None:

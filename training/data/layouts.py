@@ -17,13 +17,12 @@ from typing import Final, Literal
 
 from app.errors import InputError
 from app.formats import ANSWER_TAG, STEP_TAG, THINKING_TAG, Format
-from app.languages import find_language
 from app.options import read_options
+from app.row_fields import row_groups, row_language
 from app.rows import RowError, RowFile, first_field, read_text
 
 Layout = Literal["himed-west", "himed-trad", "cure-med", "triples", "questions"]
 
-GROUP_FIELDS = ("type", "system", "subject", "source")
 VERDICT_FIELDS = ("correct", "judge_correct")
 
 # A row's layout is the first whose fields it has all.
@@ -114,8 +113,10 @@ def read_record(fields: Mapping[str, object], layout: Layout, default_language: 
             answer = _unwrap(answer, ANSWER_TAG, answer_field)
             if reasoning:
                 reasoning = _unwrap(reasoning, THINKING_TAG, reasoning_field or "reasoning")
-    language = _language(fields, default_language)
-    groups = _groups(fields)
+    language = row_language(fields, default_language)
+    if language is None:
+        raise RowError("language", "the language is missing")
+    groups = row_groups(fields)
     question, options, _ = read_options(fields, _kind(layout, groups), question, answer_field, answer)
     return Record(
         question=question,
@@ -144,8 +145,8 @@ def read_judged(fields: Mapping[str, object], default_language: str | None) -> J
         reference=reference,
         correct=_verdict(fields),
         question=question or None,
-        language=_language(fields, default_language) if named else None,
-        groups=_groups(fields),
+        language=row_language(fields, default_language) if named else None,
+        groups=row_groups(fields),
     )
 
 
@@ -165,23 +166,6 @@ def _required(fields: Mapping[str, object], name: str, *, numbers: bool = False)
     if not text:
         raise RowError(name, "the field is empty")
     return text
-
-
-def _language(fields: Mapping[str, object], default: str | None) -> str:
-    named = read_text(fields, "language") if "language" in fields else ""
-    if not named:
-        if default is None:
-            raise RowError("language", "the language is missing")
-        return default
-    found = find_language(named)
-    if found is None:
-        raise RowError("language", f"unknown language {named!r}")
-    return found.code
-
-
-def _groups(fields: Mapping[str, object]) -> dict[str, str]:
-    groups = {name: read_text(fields, name, numbers=True) for name in GROUP_FIELDS if name in fields}
-    return {name: value for name, value in groups.items() if value}
 
 
 def _kind(layout: Layout, groups: Mapping[str, str]) -> str | None:
