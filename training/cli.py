@@ -22,6 +22,8 @@ Examples:
 
   himed-train plan himed-8b/la
 
+  himed-train run himed-8b/la --set data.folder=/data
+
   himed-train plan cure-med-7b/sft --gpus 4 --rows 13435
 
   himed-train plan my-recipe.yaml --set trainer.learning_rate=1e-5 --set trainer.num_train_epochs=2
@@ -60,6 +62,27 @@ def list_recipes() -> None:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+@app.command("run")
+def run(
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    restart: Annotated[
+        bool, typer.Option("--restart", help="Delete what an earlier run left, and begin anew.")
+    ] = False,
+    allow_overlap: Annotated[
+        bool, typer.Option("--allow-overlap", help="Train on questions that stand in a benchmark.")
+    ] = False,
+    allow_hub: Annotated[bool, typer.Option("--allow-hub", help="Allow downloads from the hub.")] = False,
+) -> None:
+    """Run a stage to its finished checkpoint, and go on where it was stopped.
+
+    Ctrl-C saves a checkpoint after the step and stops; the same command goes on from there.
+    """
+    from training.run import run_recipe
+
+    run_recipe(recipe, overrides or [], restart=restart, allow_overlap=allow_overlap, allow_hub=allow_hub)
 
 
 @app.command("plan")

@@ -66,7 +66,7 @@ def test_lengths_are_of_real_rows(tmp_path: Path) -> None:
 
 def test_tokens_are_counted_with_the_chat_template(tmp_path: Path, tiny_checkpoint: Path) -> None:
     data = write_rows(tmp_path / "west.json", WEST)
-    counter = TokenCounter(tiny_checkpoint)
+    counter = TokenCounter.from_folder(tiny_checkpoint)
 
     report = check_data([data], count_tokens=counter)
 
@@ -85,6 +85,6 @@ def test_tokens_are_counted_with_the_chat_template(tmp_path: Path, tiny_checkpoi
 def test_a_folder_without_a_tokenizer_is_an_error(tmp_path: Path) -> None:
     pytest.importorskip("transformers")
     with pytest.raises(InputError, match="holds no tokenizer"):
-        TokenCounter(tmp_path)
+        TokenCounter.from_folder(tmp_path)
     with pytest.raises(InputError, match="does not exist"):
-        TokenCounter(tmp_path / "none")
+        TokenCounter.from_folder(tmp_path / "none")

@@ -140,6 +140,7 @@ OF_THE_SIZE = {
     "output",
     "model.base",
     "model.parent",
+    "model.license",
     "model.shape",
     "launch.accelerate",
     "trainer.per_device_train_batch_size",

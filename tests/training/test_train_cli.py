@@ -53,8 +53,8 @@ def test_plan_prints_yaml_without_loading_weights() -> None:
 
 
 def test_plan_names_whole_paths_from_another_folder(tmp_path: Path) -> None:
-    plan = yaml.safe_load(himed_train("plan", "demo/la", folder=tmp_path).stdout)
-    assert f"--config_file {ROOT}/training/recipes/accelerate/cpu.yaml" in plan["command"]
+    plan = yaml.safe_load(himed_train("plan", "himed-8b/la", folder=tmp_path).stdout)
+    assert f"--config_file {ROOT}/training/recipes/accelerate/zero2.yaml" in plan["command"]
 
 
 def test_a_wrong_key_is_one_line_and_exit_code_2() -> None:

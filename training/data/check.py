@@ -51,7 +51,7 @@ def check_data_command(
         files,
         benchmarks=benchmarks,
         allow_overlap=allow_overlap,
-        count_tokens=TokenCounter(tokenizer) if tokenizer is not None else None,
+        count_tokens=TokenCounter.from_folder(tokenizer) if tokenizer is not None else None,
         max_length=max_length,
         stage=stage,
         language=language,

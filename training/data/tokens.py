@@ -2,15 +2,32 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from app.errors import InputError
 from app.prompts import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 
 class TokenCounter:
     """Counts a chat's tokens as the model sees them: with the chat template's own tokens, without padding."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
+        """Count with a tokenizer.
+
+        Raises:
+            InputError: it has no chat template.
+        """
+        if not tokenizer.chat_template:
+            raise InputError(
+                "the tokenizer has no chat template", file=tokenizer.name_or_path, remedy="name an instruct model"
+            )
+        self._tokenizer = tokenizer
+
+    @classmethod
+    def from_folder(cls, folder: Path) -> Self:
         """Load the tokenizer of a checkpoint's folder; nothing is fetched.
 
         Raises:
@@ -21,12 +38,11 @@ class TokenCounter:
         if not folder.is_dir():
             raise InputError("the tokenizer's folder does not exist", file=folder, remedy="name a checkpoint's folder")
         try:
-            self._tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
         except (OSError, ValueError) as error:
             problem = f"holds no tokenizer that can be loaded ({str(error).splitlines()[0]})"
             raise InputError(problem, file=folder, remedy="name a checkpoint's folder") from None
-        if not self._tokenizer.chat_template:
-            raise InputError("the tokenizer has no chat template", file=folder, remedy="name an instruct model")
+        return cls(tokenizer)
 
     def __call__(self, messages: Sequence[Message]) -> int:
         """The number of tokens."""

@@ -79,15 +79,22 @@ def make_plan(
 
 def launch_command(path_or_name: str, recipe: Recipe, overrides: Sequence[str] = ()) -> str:
     """The command that starts all processes of a stage on one machine."""
+    return shlex.join(launch_words(path_or_name, recipe, overrides))
+
+
+def launch_words(path_or_name: str, recipe: Recipe, overrides: Sequence[str] = ()) -> list[str]:
+    """The words of `launch_command`. On the CPU there is one process and no launcher."""
+    run = ["training.cli", "run", _short(find_recipe(path_or_name))]
+    for override in overrides:
+        run += ["--set", override]
+    if recipe.launch.accelerate == "cpu":
+        return ["python", "-m", *run]
     config = ACCELERATE / f"{recipe.launch.accelerate}.yaml"
     words = ["accelerate", "launch", "--config_file", _short(config)]
     words += ["--num_processes", str(recipe.launch.world_size)]
     if recipe.launch.nodes > 1:
         words += ["--num_machines", str(recipe.launch.nodes)]
-    words += ["--module", "training.cli", "run", _short(find_recipe(path_or_name))]
-    for override in overrides:
-        words += ["--set", override]
-    return shlex.join(words)
+    return [*words, "--module", *run]
 
 
 def count_steps(recipe: Recipe, rows: int) -> int:

@@ -22,7 +22,9 @@ class Model(Section):
     revision: str | None = None
     """Commit of the hub's repository; None is its newest."""
     parent: str | None = None
-    """Recipe whose finished checkpoint this stage starts from; None starts from base."""
+    """Recipe whose finished checkpoint this stage starts from, or that checkpoint's folder; None starts from base."""
+    license: str
+    """The base's licence, which its descendants carry: the hub's identifier."""
     dtype: Literal["bfloat16", "float32"]
     """Number format that the weights are loaded in."""
     attn_implementation: Literal["sdpa", "flash_attention_2", "eager"]

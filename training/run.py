@@ -1,0 +1,119 @@
+"""`himed-train run`: one recipe from its start to its finished checkpoint, whatever was done of it before."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from app.errors import InputError
+from training.processes import run_processes
+from training.recipe import GrpoRecipe, RewardModelRecipe, SftRecipe, load_recipe
+from training.recipe.plan import launch_words
+from training.stage.finish import run_command
+from training.stage.folder import RunFolder, weights_folder
+from training.stage.job import Job
+from training.stage.loop import StopRequested, under_launcher
+
+
+def run_recipe(
+    path_or_name: str,
+    overrides: Sequence[str] = (),
+    *,
+    restart: bool = False,
+    allow_overlap: bool = False,
+    allow_hub: bool = False,
+) -> Path:
+    """Run a stage, or what is left of it.
+
+    Args:
+        path_or_name: a YAML file or the name of a shipped recipe.
+        overrides: ``section.key=value`` each.
+        restart: forget what was done of it before.
+        allow_overlap: train on rows whose question stands in a benchmark.
+        allow_hub: allow downloads from the hub.
+
+    Returns:
+        The folder of the finished checkpoint.
+
+    Raises:
+        InputError: the recipe, its data or its start cannot be used, or its processes failed.
+        StopRequested: it was asked to stop; the same command goes on.
+    """
+    recipe = load_recipe(path_or_name, overrides)
+    folder = RunFolder(recipe.output)
+    if under_launcher():
+        _train(Job.of(recipe, command="", allow_overlap=allow_overlap, allow_hub=allow_hub))
+        return folder.final
+    if restart:
+        folder.clear()
+    folder.check_settings(recipe)
+    if folder.is_finished():
+        print(f"{recipe.name}: finished before, {folder.final}", flush=True)
+        return folder.final
+    options = [name for name, given in (("--allow-overlap", allow_overlap), ("--allow-hub", allow_hub)) if given]
+    command = run_command(path_or_name, overrides, options)
+    job = Job.of(recipe, command=command, allow_overlap=allow_overlap, allow_hub=allow_hub)
+    if not _is_trained(job):
+        if recipe.launch.accelerate == "cpu":
+            _train(job)
+        else:
+            _launch(path_or_name, overrides, options, job)
+    _complete(job)
+    print(f"{recipe.name}: finished, {folder.final}", flush=True)
+    return folder.final
+
+
+def _train(job: Job[Any]) -> None:
+    """Train in this process."""
+    match job.recipe:
+        case SftRecipe():
+            from training.sft import train_sft
+
+            train_sft(job)
+        case RewardModelRecipe():
+            from training.reward_model import train_reward_model
+
+            train_reward_model(job)
+        case GrpoRecipe():
+            from training.grpo import train_grpo
+
+            train_grpo(job)
+
+
+def _launch(path_or_name: str, overrides: Sequence[str], options: Sequence[str], job: Job[Any]) -> None:
+    """Train in the processes that accelerate starts."""
+    job.folder.path.mkdir(parents=True, exist_ok=True)
+    job.folder.stop_file.unlink(missing_ok=True)
+    words = launch_words(path_or_name, job.recipe, overrides)
+    code = run_processes(
+        [sys.executable, "-m", "accelerate.commands.launch", *words[2:], *options], job.folder.stop_file
+    )
+    if job.folder.stop_file.exists():
+        job.folder.stop_file.unlink()
+        if not _is_trained(job):
+            raise StopRequested
+    if code:
+        raise InputError(
+            f"the training processes ended with status {code}: see their messages above",
+            remedy=f"when the cause is mended, the same command goes on: {job.command}",
+        )
+
+
+def _is_trained(job: Job[Any]) -> bool:
+    """Whether the trainer's own part is done: the weights, the adapter, or the checkpoints to choose from."""
+    from training.checkpoints import is_finished
+
+    weights = weights_folder(job.recipe, job.folder)
+    return (weights.is_dir() and is_finished(weights)) or job.folder.draft.exists()
+
+
+def _complete(job: Job[Any]) -> None:
+    """What needs no trainer: the best checkpoint chosen by himed-eval, or the adapter merged."""
+    if job.recipe.best.by == "himed-eval":
+        from training.select import select_checkpoint
+
+        select_checkpoint(job)
+    elif weights_folder(job.recipe, job.folder) == job.folder.adapter:
+        from training.merge import merge_adapter
+
+        merge_adapter(job.folder.adapter, job.folder.final)
