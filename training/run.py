@@ -41,8 +41,10 @@ def run_recipe(
     """
     recipe = load_recipe(path_or_name, overrides)
     folder = RunFolder(recipe.output)
+    options = [name for name, given in (("--allow-overlap", allow_overlap), ("--allow-hub", allow_hub)) if given]
+    command = run_command(path_or_name, overrides, options)
     if under_launcher():
-        _train(Job.of(recipe, command="", allow_overlap=allow_overlap, allow_hub=allow_hub))
+        _train(Job.of(recipe, command=command, allow_overlap=allow_overlap, allow_hub=allow_hub))
         return folder.final
     if restart:
         folder.clear()
@@ -50,8 +52,6 @@ def run_recipe(
     if folder.is_finished():
         print(f"{recipe.name}: finished before, {folder.final}", flush=True)
         return folder.final
-    options = [name for name, given in (("--allow-overlap", allow_overlap), ("--allow-hub", allow_hub)) if given]
-    command = run_command(path_or_name, overrides, options)
     job = Job.of(recipe, command=command, allow_overlap=allow_overlap, allow_hub=allow_hub)
     if not _is_trained(job):
         if recipe.launch.accelerate == "cpu":

@@ -72,7 +72,7 @@ def train_sft(job: Job[SftRecipe]) -> None:
         eval_dataset=encode_examples(tokenizer, data.held_out) if data.held_out else None,
         processing_class=tokenizer,
     )
-    run_trainer(trainer, job.folder)
+    run_trainer(trainer, job.folder, recipe.launch)
     metrics = {}
     if data.held_out:
         loss = trainer.evaluate()["eval_loss"]

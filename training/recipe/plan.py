@@ -15,13 +15,31 @@ from training.recipe.stages import GrpoRecipe, Recipe, RewardModelRecipe
 
 
 @dataclass(frozen=True, slots=True)
+class Size:
+    """Training data in one epoch: rows, their tokens (None where unknown), and with packing the bins of them."""
+
+    rows: int
+    tokens: int | None = None
+    bins: int | None = None
+
+    @property
+    def batched(self) -> int:
+        """What a batch counts."""
+        return self.rows if self.bins is None else self.bins
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """A recipe with its overrides, and what follows from it. ``steps`` is None where the rows are unknown."""
+    """A recipe with its overrides, and what follows from it.
+
+    ``rows`` and ``tokens`` of the training data in one epoch, ``steps`` of the whole stage; None where unknown.
+    """
 
     recipe: Recipe
     parameters: int
     memory: Memory
     rows: int | None
+    tokens: int | None
     steps: int | None
     warmup_steps: int | None
     command: str
@@ -38,13 +56,13 @@ class Plan:
         }
         if isinstance(recipe, GrpoRecipe):
             plan["prompts_per_step"] = recipe.effective_batch // recipe.trainer.num_generations
-        plan |= {"rows": self.rows, "steps": self.steps, "warmup_steps": self.warmup_steps}
+        plan |= {"rows": self.rows, "tokens": self.tokens, "steps": self.steps, "warmup_steps": self.warmup_steps}
         plan |= {"parameters": self.parameters, "memory_gib": self.memory.in_gib()}
         return plan | {"settings": recipe.model_dump(mode="json")}
 
 
 def make_plan(
-    path_or_name: str, overrides: Sequence[str] = (), *, gpus: int | None = None, rows: int | None = None
+    path_or_name: str, overrides: Sequence[str] = (), *, gpus: int | None = None, size: Size | None = None
 ) -> Plan:
     """Plan a recipe.
 
@@ -53,7 +71,7 @@ def make_plan(
         overrides: ``section.key=value`` each.
         gpus: processes per machine in place of the recipe's; accumulation steps follow, so that the effective batch
             stays as it was.
-        rows: rows of the training data after the checks of its readers.
+        size: of the training data after the checks of its readers.
 
     Raises:
         InputError: the recipe is wrong, the batch does not divide over the GPUs, or the base's size is unknown.
@@ -64,13 +82,14 @@ def make_plan(
         overrides += _spread(recipe, gpus)
         recipe = load_recipe(path_or_name, overrides)
     shape = _shape(recipe)
-    steps = None if rows is None else count_steps(recipe, rows)
+    steps = None if size is None else count_steps(recipe, size.batched)
     warmup = recipe.trainer.warmup_steps
     return Plan(
         recipe,
         shape.parameters(2 if isinstance(recipe, RewardModelRecipe) else None),
         estimate_memory(recipe, shape, _reward_shape(recipe)),
-        rows,
+        None if size is None else size.rows,
+        None if size is None else size.tokens,
         steps,
         int(warmup) if warmup >= 1 else None if steps is None else math.ceil(steps * warmup),
         launch_command(path_or_name, recipe, overrides),

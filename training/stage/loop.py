@@ -9,12 +9,38 @@ from typing import Any
 
 from transformers import TrainerCallback
 
+from app.errors import InputError
 from training.processes import SIGNALS
+from training.recipe.stages import Launch
 from training.stage.folder import RunFolder
 
 
 class StopRequested(KeyboardInterrupt):
     """The run was asked to stop, has saved a checkpoint, and goes on from there when it is started again."""
+
+
+class EngineCallback(TrainerCallback):  # type: ignore[misc]
+    """Says at the start what trains, and refuses another engine than the recipe's: accelerate would go on without."""
+
+    def __init__(self, trainer: Any, launch: Launch) -> None:
+        self._trainer, self._launch = trainer, launch
+
+    def on_train_begin(self, args: Any, state: Any, control: Any, **_kwargs: Any) -> None:
+        """Compare the engine and the number of processes with the recipe.
+
+        Raises:
+            InputError: they differ.
+        """
+        engine = self._trainer.model_wrapped
+        stage = engine.zero_optimization_stage() if hasattr(engine, "zero_optimization_stage") else 0
+        found = (stage, self._trainer.accelerator.num_processes)
+        wanted = (self._launch.zero_stage, self._launch.world_size)
+        if found != wanted:
+            names = [f"ZeRO stage {zero} on {processes} processes" for zero, processes in (found, wanted)]
+            raise InputError(f"this is {names[0]}, not {names[1]}", field="launch", remedy="use himed-train run")
+        if state.is_world_process_zero:
+            said = f"{type(engine).__name__}, ZeRO stage {stage}, {found[1]} processes"
+            print(f"trains by {said}: steps {state.global_step} to {state.max_steps}", flush=True)
 
 
 class StopCallback(TrainerCallback):  # type: ignore[misc]
@@ -47,14 +73,16 @@ def under_launcher() -> bool:
     return "LOCAL_RANK" in os.environ
 
 
-def run_trainer(trainer: Any, folder: RunFolder) -> None:
+def run_trainer(trainer: Any, folder: RunFolder, launch: Launch) -> None:
     """Train to the end, from the newest whole checkpoint where there is one.
 
     Raises:
+        InputError: accelerate started another engine than the recipe's.
         StopRequested: it was asked to stop; what it had done is saved.
     """
     callback = StopCallback(folder.stop_file)
     trainer.add_callback(callback)
+    trainer.add_callback(EngineCallback(trainer, launch))
     resume = folder.newest_checkpoint()
     if resume is not None and trainer.is_world_process_zero():
         print(f"goes on from {resume}", flush=True)
