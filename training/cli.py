@@ -1,13 +1,17 @@
 """`himed-train`: recipes and what each will do, training data, adapters."""
 
+import sys
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
 from app.command import run_main
 from app.errors import InputError
+
+if TYPE_CHECKING:
+    from training.recipe.plan import Size
 
 NAME = "himed-train"
 
@@ -23,6 +27,10 @@ Examples:
   himed-train plan himed-8b/la
 
   himed-train run himed-8b/la --set data.folder=/data
+
+  himed-train launch cure-med-32b/sft --slurm --nodes 4 --time 1-00:00 --partition gpu
+
+  himed-train pipeline cure-med-7b --set data.folder=/data --out /checkpoints/cure-med-7b
 
   himed-train plan cure-med-7b/sft --gpus 4 --rows 13435
 
@@ -85,23 +93,113 @@ def run(
     run_recipe(recipe, overrides or [], restart=restart, allow_overlap=allow_overlap, allow_hub=allow_hub)
 
 
+@app.command("launch")
+def launch(
+    recipe: RecipeName,
+    overrides: Overrides = None,
+    slurm: Annotated[bool, typer.Option("--slurm", help="By Slurm, the batch system that there is.")] = False,
+    nodes: Annotated[
+        int | None, typer.Option(min=1, help="Machines; the effective batch is kept.  [default: the recipe's]")
+    ] = None,
+    gpus: Annotated[int | None, typer.Option(min=1, help="GPUs per machine.  [default: the recipe's]")] = None,
+    cpus: Annotated[int | None, typer.Option(min=1, help="CPU cores per machine.  [default: 4 per GPU]")] = None,
+    time: Annotated[str | None, typer.Option(help="Time limit of one start, 1-12:00 or 08:00:00.")] = None,
+    partition: Annotated[str | None, typer.Option(help="Slurm's partition.")] = None,
+    account: Annotated[str | None, typer.Option(help="Slurm's account.")] = None,
+    sbatch: Annotated[list[str] | None, typer.Option(help="Another option of sbatch, --x=y; repeatable.")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Write the batch file, but do not submit it.")] = False,
+    allow_overlap: Annotated[
+        bool, typer.Option("--allow-overlap", help="Train on questions that stand in a benchmark.")
+    ] = False,
+    allow_hub: Annotated[bool, typer.Option("--allow-hub", help="Allow downloads from the hub.")] = False,
+) -> None:
+    """Run a stage as a batch job on several machines; its folders must be on a file system that all of them share.
+
+    Ten minutes before its time limit the job saves a checkpoint and goes back into the queue, until it is finished.
+    """
+    from training.launch import Slurm, submit, write_job
+
+    if not slurm:
+        remedy = "add --slurm, or use himed-train run on this machine"
+        raise InputError("launch gives a stage to a batch system", field="--slurm", remedy=remedy)
+    wanted = Slurm(
+        nodes=nodes,
+        gpus=gpus,
+        cpus=cpus,
+        partition=partition,
+        account=account,
+        time_limit=time,
+        extra=tuple(sbatch or ()),
+    )
+    given = (("--allow-overlap", allow_overlap), ("--allow-hub", allow_hub))
+    job = write_job(recipe, overrides or [], wanted, [name for name, value in given if value])
+    print(f"wrote {job}")
+    if not dry_run:
+        number = submit(job)
+        print(f"submitted job {number}, log in {job.with_name(f'{number}.out')}")
+
+
 @app.command("plan")
 def show_plan(
     recipe: RecipeName,
     overrides: Overrides = None,
     gpus: Annotated[int | None, typer.Option(min=1, help="GPUs per machine; the effective batch is kept.")] = None,
-    rows: Annotated[int | None, typer.Option(min=1, help="Training rows, for the number of steps.")] = None,
+    rows: Annotated[int | None, typer.Option(min=1, help="Training rows; default: counted in the data.")] = None,
 ) -> None:
-    """Print what a recipe will do, as YAML: settings, batch, steps, memory per GPU and the command; loads no weights.
+    """Print what a recipe will do, as YAML: settings, rows, tokens, steps, memory per GPU and the command.
 
+    No weights are loaded. Rows and tokens are counted where the data and the base's tokenizer are on this machine.
     Memory is an estimate by the formulas of ZeRO (arXiv:1910.02054) and Korthikanti et al. (arXiv:2205.05198).
     """
     import yaml
 
-    from training.recipe.plan import make_plan
+    from training.recipe.plan import Size, make_plan
 
-    plan = make_plan(recipe, overrides or [], gpus=gpus, rows=rows)
+    size = Size(rows) if rows is not None else _measure(recipe, overrides or [])
+    plan = make_plan(recipe, overrides or [], gpus=gpus, size=size)
     print(yaml.safe_dump(plan.as_dict(), sort_keys=False, allow_unicode=True, width=1000), end="")
+
+
+def _measure(recipe: str, overrides: list[str]) -> "Size | None":
+    """The size of the recipe's data; None, with a note, where it cannot be told."""
+    from training.recipe import load_recipe
+    from training.size import measure_data
+
+    loaded = load_recipe(recipe, overrides)
+    try:
+        return measure_data(loaded)
+    except InputError as error:
+        print(f"{NAME}: rows, tokens and steps are unknown: {error}", file=sys.stderr)
+        return None
+
+
+@app.command("pipeline")
+def pipeline(
+    name: Annotated[str, typer.Argument(help="himed-8b, cure-med-7b (or another size), or demo.")],
+    overrides: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="section.key=value for all stages, STAGE:section.key=value for one; repeatable."),
+    ] = None,
+    out: Annotated[Path | None, typer.Option(help="Folder of all checkpoints; default: the recipes' own.")] = None,
+    restart: Annotated[bool, typer.Option("--restart", help="Delete earlier runs there, and begin anew.")] = False,
+    allow_overlap: Annotated[
+        bool, typer.Option("--allow-overlap", help="Train on questions that stand in a benchmark.")
+    ] = False,
+    allow_hub: Annotated[bool, typer.Option("--allow-hub", help="Allow downloads from the hub.")] = False,
+) -> None:
+    """Run all stages of a system, each from the last; finished ones are skipped, a stopped one goes on.
+
+    The demo builds its data and its base model first, and is evaluated by himed-eval in the end.
+    """
+    from training.pipeline import plan_pipeline, run_pipeline
+
+    options = {"restart": restart, "allow_overlap": allow_overlap, "allow_hub": allow_hub}
+    if name == "demo":
+        from training.demo import run_demo
+
+        run_demo(out or Path(".demo"), overrides or [], restart=restart)
+    else:
+        run_pipeline(plan_pipeline(name, overrides or [], out), **options)
 
 
 @app.command("check-data")

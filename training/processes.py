@@ -26,19 +26,37 @@ def run_processes(command: Sequence[str], stop_file: Path) -> int:
 
     Returns:
         The command's exit status; 128 + N where signal N ended it.
+
+    Raises:
+        KeyboardInterrupt: they were ended by a second Ctrl-C.
     """
-    words = [sys.executable, str(Path(supervisor.__file__)), str(os.getpid()), str(_GRACE_S), *command]
-    process = subprocess.Popen(words, start_new_session=True, env=_environment())
+    process = _start([sys.executable, str(Path(supervisor.__file__)), str(os.getpid()), str(_GRACE_S), *command])
+    at_once = False
 
     def stop(number: int, _frame: FrameType | None) -> None:
+        nonlocal at_once
         if number == signal.SIGINT and stop_file.exists():
+            at_once = True
             process.terminate()  # the supervisor ends the group
             return
         stop_file.touch()
         print("stopping after this step, with a checkpoint; Ctrl-C again stops at once", file=sys.stderr, flush=True)
 
     with _handled(stop):
-        return process.wait()
+        code = process.wait()
+    if at_once:
+        raise KeyboardInterrupt
+    return code
+
+
+def _start(words: Sequence[str]) -> "subprocess.Popen[bytes]":
+    """Start a command that ignores SIGUSR1, as all that it starts do: Slurm sends it to every process of a job step,
+    and those that know nothing of it would be ended by it."""
+    before = signal.signal(signal.SIGUSR1, signal.SIG_IGN)  # what is ignored stays so in a new program
+    try:
+        return subprocess.Popen(words, start_new_session=True, env=_environment())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
 
 
 def _environment() -> dict[str, str]:

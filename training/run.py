@@ -2,10 +2,12 @@
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from app.errors import InputError
+from training.machine import Machine, this_machine
 from training.processes import run_processes
 from training.recipe import GrpoRecipe, RewardModelRecipe, SftRecipe, load_recipe
 from training.recipe.plan import launch_words
@@ -23,7 +25,7 @@ def run_recipe(
     allow_overlap: bool = False,
     allow_hub: bool = False,
 ) -> Path:
-    """Run a stage, or what is left of it.
+    """Run a stage, or what is left of it; where it has several machines, this machine's part.
 
     Args:
         path_or_name: a YAML file or the name of a shipped recipe.
@@ -33,10 +35,12 @@ def run_recipe(
         allow_hub: allow downloads from the hub.
 
     Returns:
-        The folder of the finished checkpoint.
+        The folder of the finished checkpoint. The first of several machines finishes it: on the others it may not
+        be there yet.
 
     Raises:
-        InputError: the recipe, its data or its start cannot be used, or its processes failed.
+        InputError: the recipe, its data or its start cannot be used, its processes failed, or it wants several machines
+            and this one is not told where they meet.
         StopRequested: it was asked to stop; the same command goes on.
     """
     recipe = load_recipe(path_or_name, overrides)
@@ -44,20 +48,24 @@ def run_recipe(
     options = [name for name, given in (("--allow-overlap", allow_overlap), ("--allow-hub", allow_hub)) if given]
     command = run_command(path_or_name, overrides, options)
     if under_launcher():
-        _train(Job.of(recipe, command=command, allow_overlap=allow_overlap, allow_hub=allow_hub))
+        # A launcher takes any other end for a failure; the process that started it sees that the result is missing.
+        with suppress(StopRequested):
+            _train(Job.of(recipe, command=command, allow_overlap=allow_overlap, allow_hub=allow_hub))
         return folder.final
-    if restart:
-        folder.clear()
-    folder.check_settings(recipe)
+    machine = this_machine(recipe.launch.nodes)
+    if machine.is_first:
+        if restart:
+            folder.clear()
+        folder.check_settings(recipe)
     if folder.is_finished():
         print(f"{recipe.name}: finished before, {folder.final}", flush=True)
         return folder.final
     job = Job.of(recipe, command=command, allow_overlap=allow_overlap, allow_hub=allow_hub)
     if not _is_trained(job):
-        if recipe.launch.accelerate == "cpu":
-            _train(job)
-        else:
-            _launch(path_or_name, overrides, options, job)
+        _start(path_or_name, overrides, options, job, machine)
+    if not machine.is_first:
+        print(f"{recipe.name}: machine {machine.rank} has done its part, the first one does the rest", flush=True)
+        return folder.final
     _complete(job)
     print(f"{recipe.name}: finished, {folder.final}", flush=True)
     return folder.final
@@ -80,23 +88,40 @@ def _train(job: Job[Any]) -> None:
             train_grpo(job)
 
 
-def _launch(path_or_name: str, overrides: Sequence[str], options: Sequence[str], job: Job[Any]) -> None:
+def _start(
+    path_or_name: str, overrides: Sequence[str], options: Sequence[str], job: Job[Any], machine: Machine
+) -> None:
+    """Train as the recipe says; a stop that was asked for is for this start only."""
+    stop_file = job.folder.stop_file
+    if machine.is_first:
+        stop_file.unlink(missing_ok=True)
+    try:
+        if job.recipe.launch.accelerate == "cpu":
+            _train(job)
+        else:
+            _launch(path_or_name, overrides, options, job, machine)
+    finally:
+        if machine.is_first:
+            stop_file.unlink(missing_ok=True)
+
+
+def _launch(
+    path_or_name: str, overrides: Sequence[str], options: Sequence[str], job: Job[Any], machine: Machine
+) -> None:
     """Train in the processes that accelerate starts."""
     job.folder.path.mkdir(parents=True, exist_ok=True)
-    job.folder.stop_file.unlink(missing_ok=True)
-    words = launch_words(path_or_name, job.recipe, overrides)
+    words = launch_words(path_or_name, job.recipe, overrides, machine)
     code = run_processes(
         [sys.executable, "-m", "accelerate.commands.launch", *words[2:], *options], job.folder.stop_file
     )
-    if job.folder.stop_file.exists():
-        job.folder.stop_file.unlink()
-        if not _is_trained(job):
-            raise StopRequested
     if code:
         raise InputError(
             f"the training processes ended with status {code}: see their messages above",
             remedy=f"when the cause is mended, the same command goes on: {job.command}",
         )
+    # The others do not look: a shared folder shows them the first one's files later.
+    if machine.is_first and not _is_trained(job):
+        raise StopRequested
 
 
 def _is_trained(job: Job[Any]) -> bool:

@@ -11,6 +11,7 @@ from app.errors import InputError
 from training.checkpoints import Metric
 from training.data import Example, TokenCounter, load_examples
 from training.recipe.stages import SftRecipe
+from training.sft_loss import CompletionLoss
 from training.stage.data import StageData, file_records, load_stage_data
 from training.stage.finish import Made, save_draft, save_result
 from training.stage.job import Job
@@ -20,7 +21,7 @@ from training.stage.weights import load_causal_model, load_tokenizer
 
 if TYPE_CHECKING:
     from datasets import Dataset
-    from transformers import PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
 def load_sft_data(job: Job[SftRecipe], tokenizer: "PreTrainedTokenizerBase") -> StageData[Example]:
@@ -52,10 +53,7 @@ def train_sft(job: Job[SftRecipe]) -> None:
         StopRequested: a signal stopped it.
     """
     from transformers import set_seed
-    from trl import SFTConfig, SFTTrainer
-
-    class Trainer(Monitored, SFTTrainer):  # type: ignore[misc]
-        """TRL's trainer with our figures."""
+    from trl import SFTConfig
 
     recipe = job.recipe
     # Before the weights: DeepSpeed's stage 3 divides them as they are loaded, when it knows the arguments.
@@ -65,13 +63,8 @@ def train_sft(job: Job[SftRecipe]) -> None:
     data = load_sft_data(job, tokenizer)
     job.begin(data)
     train = encode_examples(tokenizer, data.train)
-    trainer = Trainer(
-        model=load_causal_model(job.start, recipe.model),
-        args=arguments,
-        train_dataset=train,
-        eval_dataset=encode_examples(tokenizer, data.held_out) if data.held_out else None,
-        processing_class=tokenizer,
-    )
+    held_out = encode_examples(tokenizer, data.held_out) if data.held_out else None
+    trainer = make_trainer(arguments, load_causal_model(job.start, recipe.model), tokenizer, train, held_out)
     run_trainer(trainer, job.folder, recipe.launch)
     metrics = {}
     if data.held_out:
@@ -92,6 +85,22 @@ def train_sft(job: Job[SftRecipe]) -> None:
         save_draft(trainer, job.folder, recipe, made)
     else:
         save_result(trainer, tokenizer, job.folder.final, recipe, made)
+
+
+def make_trainer(
+    arguments: Any,
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    train: "Dataset",
+    held_out: "Dataset | None" = None,
+) -> Any:
+    """TRL's trainer with our figures and loss, on rows of `encode_examples`; ``arguments`` is its `trl.SFTConfig`."""
+    from trl import SFTTrainer
+
+    class Trainer(Monitored, CompletionLoss, SFTTrainer):  # type: ignore[misc]
+        """With our figures and loss."""
+
+    return Trainer(model=model, args=arguments, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
 
 
 def encode_examples(tokenizer: "PreTrainedTokenizerBase", examples: Sequence[Example]) -> "Dataset":

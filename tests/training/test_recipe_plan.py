@@ -7,7 +7,7 @@ import yaml
 from app.errors import InputError
 from training.recipe import load_recipe
 from training.recipe.memory import estimate_memory
-from training.recipe.plan import count_steps, make_plan
+from training.recipe.plan import Size, count_steps, make_plan
 from training.recipe.shape import Shape
 
 LLAMA_8B = 8_030_261_248
@@ -113,7 +113,7 @@ def test_too_few_rows_for_one_step_are_an_error() -> None:
 
 
 def test_the_plan_shows_warm_up_in_steps_and_is_yaml() -> None:
-    shown = yaml.safe_load(yaml.safe_dump(make_plan("himed-8b/la", rows=25_600).as_dict()))
+    shown = yaml.safe_load(yaml.safe_dump(make_plan("himed-8b/la", size=Size(25_600, 9_000_000)).as_dict()))
     assert (shown["steps"], shown["warmup_steps"]) == (300, 9)
     assert make_plan("himed-8b/reward-model").as_dict()["warmup_steps"] == 30
     assert make_plan("himed-8b/la").as_dict()["steps"] is None

@@ -88,6 +88,45 @@ def test_rows_in_one_bin_do_not_see_each_other(packing: bool, tiny_checkpoint: P
     assert compared == len(rows)
 
 
+def test_the_loss_and_its_gradients_are_trls(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+    from trl import SFTConfig, SFTTrainer
+
+    from training.recipe import load_recipe
+    from training.sft import encode_examples, make_trainer
+
+    examples, _ = load_examples([write_rows(tmp_path / "rows.jsonl", 12)], "rc")
+    tokenizer = _tokenizer(tiny_checkpoint)
+    rows = encode_examples(tokenizer, examples)
+    recipe = load_recipe("demo/rc", ["trainer.packing=true", "trainer.padding_free=true", f"output={tmp_path}"])
+    trainer = make_trainer(
+        SFTConfig(**recipe.arguments()),
+        AutoModelForCausalLM.from_pretrained(tiny_checkpoint, dtype=torch.float32),
+        tokenizer,
+        rows,
+        rows,
+    )
+    model = trainer.model.train()
+    batch = next(iter(trainer.get_train_dataloader()))
+    for count in (None, torch.tensor(1000)):
+        found = []
+        for way in (trainer.compute_loss, lambda *given, **named: SFTTrainer.compute_loss(trainer, *given, **named)):
+            model.zero_grad()
+            loss = way(model, dict(batch), num_items_in_batch=count)
+            loss.backward()
+            found.append((loss.detach(), [weights.grad.clone() for weights in model.parameters()]))
+        (ours, our_gradients), (theirs, their_gradients) = found
+        torch.testing.assert_close(ours, theirs, rtol=1e-5, atol=1e-6)
+        for one, other in zip(our_gradients, their_gradients, strict=True):
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-5)
+    ours, theirs = (
+        trainer._metrics["train"]["mean_token_accuracy"][0::2],
+        trainer._metrics["train"]["mean_token_accuracy"][1::2],
+    )
+    assert ours == pytest.approx(theirs)
+
+
 @pytest.mark.slow
 def test_a_run_finishes_with_its_lineage_and_is_not_run_twice(tiny_checkpoint: Path, tmp_path: Path) -> None:
     data = write_rows(tmp_path / "rows.jsonl")

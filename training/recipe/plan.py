@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app.errors import InputError
+from training.machine import Machine
 from training.recipe.loader import ACCELERATE, find_recipe, load_recipe, recipe_hash, recipe_names
 from training.recipe.memory import Memory, estimate_memory
 from training.recipe.shape import Shape
@@ -79,7 +80,7 @@ def make_plan(
     overrides = list(overrides)
     recipe = load_recipe(path_or_name, overrides)
     if gpus is not None and gpus != recipe.launch.processes:
-        overrides += _spread(recipe, gpus)
+        overrides += spread(recipe, gpus=gpus)
         recipe = load_recipe(path_or_name, overrides)
     shape = _shape(recipe)
     steps = None if size is None else count_steps(recipe, size.batched)
@@ -101,8 +102,13 @@ def launch_command(path_or_name: str, recipe: Recipe, overrides: Sequence[str] =
     return shlex.join(launch_words(path_or_name, recipe, overrides))
 
 
-def launch_words(path_or_name: str, recipe: Recipe, overrides: Sequence[str] = ()) -> list[str]:
-    """The words of `launch_command`. On the CPU there is one process and no launcher."""
+def launch_words(
+    path_or_name: str, recipe: Recipe, overrides: Sequence[str] = (), machine: Machine | None = None
+) -> list[str]:
+    """The words of `launch_command`. On the CPU there is one process and no launcher.
+
+    ``machine`` is the one of several that they are for; without it they do not say where the machines meet.
+    """
     run = ["training.cli", "run", _short(find_recipe(path_or_name))]
     for override in overrides:
         run += ["--set", override]
@@ -113,6 +119,7 @@ def launch_words(path_or_name: str, recipe: Recipe, overrides: Sequence[str] = (
     words += ["--num_processes", str(recipe.launch.world_size)]
     if recipe.launch.nodes > 1:
         words += ["--num_machines", str(recipe.launch.nodes)]
+        words += [] if machine is None else machine.words
     return [*words, "--module", *run]
 
 
@@ -142,20 +149,43 @@ def count_steps(recipe: Recipe, rows: int) -> int:
     return math.ceil(trainer.num_train_epochs * per_epoch)
 
 
-def _spread(recipe: Recipe, gpus: int) -> list[str]:
-    """Overrides that keep the effective batch on another number of GPUs."""
+def spread(recipe: Recipe, *, gpus: int, nodes: int | None = None) -> list[str]:
+    """Overrides that keep the effective batch on another number of GPUs.
+
+    Args:
+        recipe: as it is.
+        gpus: processes per machine.
+        nodes: machines; None are the recipe's.
+
+    Raises:
+        InputError: it trains on the CPU, or the batch does not divide.
+    """
+    field = "--gpus" if nodes is None else "--nodes"
+    nodes = nodes or recipe.launch.nodes
     if recipe.launch.accelerate == "cpu":
-        raise InputError("the recipe trains on the CPU", field="--gpus", remedy="leave --gpus out")
-    at_once = recipe.trainer.per_device_train_batch_size * recipe.launch.nodes * gpus
-    accumulation, rest = divmod(recipe.effective_batch, at_once)
+        raise InputError("the recipe trains on the CPU", field=field, remedy=f"leave {field} out")
+    per_device = recipe.trainer.per_device_train_batch_size
+    world_size = nodes * gpus
+    accumulation, rest = divmod(recipe.effective_batch, per_device * world_size)
     if rest:
         raise InputError(
-            f"{recipe.effective_batch} rows per step do not divide over {gpus} GPUs of "
-            f"{recipe.trainer.per_device_train_batch_size} rows each",
-            field="--gpus",
-            remedy="set trainer.per_device_train_batch_size lower, or set effective_batch, by --set",
+            f"{recipe.effective_batch} rows per step do not divide over {world_size} GPUs of {per_device} rows each",
+            field=field,
+            remedy=_other_batch(recipe, nodes, gpus),
         )
-    return [f"launch.processes={gpus}", f"trainer.gradient_accumulation_steps={accumulation}"]
+    launch = [f"launch.nodes={nodes}"] if nodes != recipe.launch.nodes else []
+    return [*launch, f"launch.processes={gpus}", f"trainer.gradient_accumulation_steps={accumulation}"]
+
+
+def _other_batch(recipe: Recipe, nodes: int, gpus: int) -> str:
+    """What to do where a batch does not divide: fewer rows per process, where that helps."""
+    per_process, rest = divmod(recipe.effective_batch, nodes * gpus)
+    if rest:
+        return f"use a number of GPUs that divides {recipe.effective_batch}, or set effective_batch by --set"
+    rows = max(n for n in range(1, recipe.trainer.per_device_train_batch_size + 1) if per_process % n == 0)
+    overrides = [f"launch.nodes={nodes}", f"launch.processes={gpus}", f"trainer.per_device_train_batch_size={rows}"]
+    overrides.append(f"trainer.gradient_accumulation_steps={per_process // rows}")
+    return "add " + " ".join(f"--set {override}" for override in overrides)
 
 
 def _shape(recipe: Recipe) -> Shape:
