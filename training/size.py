@@ -56,8 +56,8 @@ def count_bins(lengths: Sequence[int], size: int) -> int:
 
 
 def _prompts(job: Job[GrpoRecipe], tokenizer: "PreTrainedTokenizerBase", load: Any) -> Size:
-    from training.grpo import PromptCounter
+    from training.data import TokenCounter
 
     rows = load(job, tokenizer).train
-    count = PromptCounter(tokenizer)
+    count = TokenCounter(tokenizer)
     return Size(len(rows), sum(count(row.chat) for row in rows))

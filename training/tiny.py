@@ -6,15 +6,16 @@ chat template and a generation config. The demo and the tests serve and train it
 
 import hashlib
 import json
+import math
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from app.errors import InputError
 
 if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerFast
+    from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
 MARKER = "settings.json"
 
@@ -56,6 +57,8 @@ def build_tiny_checkpoint(
     hidden: int = 128,
     layers: int = 2,
     max_length: int = 4096,
+    initializer_range: float = 0.3,
+    dtype: Literal["bfloat16", "float32"] = "bfloat16",
 ) -> Path:
     """Build a checkpoint in ``folder``, or keep the one that the same settings and texts built before.
 
@@ -69,6 +72,10 @@ def build_tiny_checkpoint(
         hidden: width, a multiple of 64; there are ``hidden / 32`` attention heads, half as many for keys and values.
         layers: transformer blocks.
         max_length: longest sequence in tokens.
+        initializer_range: standard deviation of the random weights. With Llama's usual 0.02 all logits of a model that
+            is served untrained lie within rounding of one another, and its greedy text would hang on the batch's size;
+            0.3 keeps them apart. To train from, about 1 / sqrt(hidden) learns fastest.
+        dtype: of the saved weights.
 
     Raises:
         InputError: ``folder`` holds something else, or a number is impossible.
@@ -77,6 +84,8 @@ def build_tiny_checkpoint(
         raise InputError(f"hidden is {hidden}", remedy="use a multiple of 64")
     if vocab_size < _SMALLEST_VOCABULARY:
         raise InputError(f"vocab_size is {vocab_size}", remedy=f"use at least {_SMALLEST_VOCABULARY}")
+    if not 0 < initializer_range < math.inf:
+        raise InputError(f"initializer_range is {initializer_range}", remedy="use a number above 0")
     texts, target = list(texts), folder.resolve()
     settings = {
         "builder": f"himed tiny checkpoint {_VERSION}",
@@ -85,6 +94,8 @@ def build_tiny_checkpoint(
         "hidden": hidden,
         "layers": layers,
         "max_length": max_length,
+        "initializer_range": initializer_range,
+        "dtype": dtype,
         "texts_sha256": hashlib.sha256("\0".join(texts).encode()).hexdigest(),
     }
     built = _read_marker(target)
@@ -95,7 +106,8 @@ def build_tiny_checkpoint(
     partial.mkdir(parents=True)
     tokenizer = _train_tokenizer(texts, vocab_size, max_length)
     tokenizer.save_pretrained(partial)
-    _save_model(partial, tokenizer, seed=seed, hidden=hidden, layers=layers, max_length=max_length)
+    model = _make_model(tokenizer, seed, hidden, layers, max_length, initializer_range)
+    _save_model(model, partial, dtype)
     (partial / MARKER).write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
     if built is not None:
         shutil.rmtree(target)
@@ -151,12 +163,11 @@ def _train_tokenizer(texts: list[str], vocab_size: int, max_length: int) -> "Pre
     )
 
 
-def _save_model(
-    folder: Path, tokenizer: "PreTrainedTokenizerFast", *, seed: int, hidden: int, layers: int, max_length: int
-) -> None:
+def _make_model(
+    tokenizer: "PreTrainedTokenizerFast", seed: int, hidden: int, layers: int, max_length: int, initializer_range: float
+) -> "LlamaForCausalLM":
     import torch
     from transformers import GenerationConfig, LlamaConfig, LlamaForCausalLM
-    from transformers.utils import logging
 
     tokens = {
         "bos_token_id": tokenizer.bos_token_id,
@@ -172,15 +183,21 @@ def _save_model(
         num_key_value_heads=hidden // _HEAD // 2,
         max_position_embeddings=max_length,
         rope_theta=500_000.0,
-        # The usual 0.02 puts all logits within rounding of one another, and greedy text would hang on the batch's size.
-        initializer_range=0.3,
+        initializer_range=initializer_range,
         **tokens,
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         model = LlamaForCausalLM(config)
-    model.to(torch.bfloat16)
     model.generation_config = GenerationConfig(do_sample=True, temperature=1.0, **tokens)
+    return model
+
+
+def _save_model(model: "LlamaForCausalLM", folder: Path, dtype: str) -> None:
+    import torch
+    from transformers.utils import logging
+
+    model.to(getattr(torch, dtype))
     with_bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()  # one shard of a megabyte needs none
     try:

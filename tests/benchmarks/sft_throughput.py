@@ -1,6 +1,6 @@
 """Useful tokens per second of our SFT beside a padded loop: the same model, rows and batch, in one run.
 
-    python tests/benchmarks/sft_throughput.py [--data FILE ...] [--rows 256] [--batch 16] [--hidden 256] [--layers 4]
+    python tests/benchmarks/sft_throughput.py [--data FILE ...] [--rows 256] [--batch 32] [--hidden 256] [--layers 4]
 
 Ours is the trainer of `himed-train run` with packing. The padded loop is what the published code does: batches in the
 data's random order, every row padded to the longest of its batch. Both take the loss over the completion only and
@@ -14,6 +14,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -84,7 +85,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, nargs="+", default=[DEFAULT_DATA / "curemed" / "sft"])
     parser.add_argument("--rows", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--batch", type=int, default=32, help="rows of a step, as published per GPU")
     parser.add_argument("--length", type=int, default=1536, help="of a bin, in tokens")
     parser.add_argument("--hidden", type=int, default=256)
     parser.add_argument("--layers", type=int, default=4)
@@ -124,7 +125,8 @@ def main() -> None:
         weights = sum(parameter.numel() for parameter in model().parameters())
 
     ours, theirs = (statistics.median(rates[name]) for name in ways)
-    title = f"{weights / 1e6:.1f} M weights; {len(rows)} rows of {statistics.mean(lengths):.0f} tokens, {max(lengths)} at most"
+    mean, longest = statistics.mean(lengths), max(lengths)
+    title = f"{weights / 1e6:.1f} M weights; {len(rows)} rows of {mean:.0f} tokens, {longest} at most"
     table = Table(title=title)
     for heading in ("", "useful tokens/s", "rounds", "batch"):
         table.add_column(heading, justify="left" if not heading else "right")
@@ -137,7 +139,7 @@ def main() -> None:
 
 def _pairs(history: list[dict[str, Any]]) -> list[tuple[dict[str, Any], dict[str, Any]]]:
     lines = [line for line in history if "tokens_per_second" in line]
-    return list(zip(lines, lines[1:], strict=False))
+    return list(pairwise(lines))
 
 
 def _quiet() -> dict[str, Any]:

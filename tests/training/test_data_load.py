@@ -12,6 +12,7 @@ from app.options import fold_space
 from app.prompts import build_messages
 from app.rows import read_rows
 from training.data import DataReport, check_data, load_examples, load_rl_prompts, load_triples
+from training.rewards.template import pair_text
 
 
 def set_aside(report: DataReport) -> list[tuple[int, str, str]]:
@@ -182,6 +183,7 @@ def test_triples_take_verdicts_in_every_form_and_a_row_without_one_is_set_aside(
     ]  # fmt: skip
     assert (triples[1].question, triples[1].language) == ("Q?", "fr")
     assert (triples[0].question, triples[0].language) == (None, None)
+    assert triples[0].chat == [{"role": "user", "content": pair_text("Ni malaria.", "Malaria.")}]
     assert set_aside(report) == [
         (4, "correct", "there is no verdict"),
         (5, "correct", "the verdict is neither true nor false"),
@@ -257,3 +259,14 @@ def test_the_real_files_are_kept_and_set_aside_in_these_numbers(shared_data: Pat
     assert {Path(row.file).parent.name for row in report.overlap} == {"predictions"}
     assert len(report.overlap) == 2_861
     assert all(file.kept + file.set_aside + file.duplicates + file.overlap == file.rows for file in report.files)
+
+
+def test_an_answer_in_a_sentence_states_its_option(tmp_path: Path) -> None:
+    row = CURE_MED | {"options": {"A": "malaria", "B": "homa ya matumbo"}}
+    good, bad = (row | {"answer": f"<answer>{text}</answer>"} for text in ("Jibu sahihi ni: malaria.", "Sijui kamwe."))
+
+    (example,), report = load_examples([write_rows(tmp_path / "x.jsonl", good, bad)], "sft")
+
+    assert "\nA. malaria\nB. homa ya matumbo\n" in example.messages[-1]["content"]
+    assert example.completion.endswith("<answer>Jibu sahihi ni: malaria.</answer>")
+    assert [(number, field) for number, field, _ in set_aside(report)] == [(2, "answer")]

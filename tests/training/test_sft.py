@@ -88,7 +88,8 @@ def test_rows_in_one_bin_do_not_see_each_other(packing: bool, tiny_checkpoint: P
     assert compared == len(rows)
 
 
-def test_the_loss_and_its_gradients_are_trls(tiny_checkpoint: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("packing", ["true", "false"])
+def test_the_loss_and_its_gradients_are_trls(packing: str, tiny_checkpoint: Path, tmp_path: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM
     from trl import SFTConfig, SFTTrainer
@@ -99,7 +100,8 @@ def test_the_loss_and_its_gradients_are_trls(tiny_checkpoint: Path, tmp_path: Pa
     examples, _ = load_examples([write_rows(tmp_path / "rows.jsonl", 12)], "rc")
     tokenizer = _tokenizer(tiny_checkpoint)
     rows = encode_examples(tokenizer, examples)
-    recipe = load_recipe("demo/rc", ["trainer.packing=true", "trainer.padding_free=true", f"output={tmp_path}"])
+    laid = [f"trainer.packing={packing}", f"trainer.padding_free={packing}"]
+    recipe = load_recipe("demo/rc", [*laid, f"output={tmp_path}"])
     trainer = make_trainer(
         SFTConfig(**recipe.arguments()),
         AutoModelForCausalLM.from_pretrained(tiny_checkpoint, dtype=torch.float32),

@@ -114,6 +114,23 @@ def test_a_finished_checkpoint_is_kept_and_one_of_other_settings_is_replaced(tmp
 
 
 @pytest.mark.slow
+def test_weights_for_training_are_small_and_in_the_dtype_that_was_asked_for(tmp_path: Path) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folder = build_tiny_checkpoint(tmp_path / "m", TEXTS, **SETTINGS, initializer_range=0.02, dtype="float32")
+    assert json.loads((folder / MARKER).read_text())["dtype"] == "float32"
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert model.dtype == torch.float32
+    assert model.config.initializer_range == 0.02
+    assert model.lm_head.weight.std().item() == pytest.approx(0.02, rel=0.05)
+    build_tiny_checkpoint(folder, TEXTS, **SETTINGS)
+    model = AutoModelForCausalLM.from_pretrained(folder)
+    assert model.dtype == torch.bfloat16
+    assert model.lm_head.weight.float().std().item() == pytest.approx(0.3, rel=0.05)
+
+
+@pytest.mark.slow
 def test_a_build_that_was_killed_is_built_again(tmp_path: Path) -> None:
     partial = tmp_path / ".tiny.partial"
     partial.mkdir()
@@ -147,8 +164,10 @@ def test_a_folder_of_something_else_is_never_overwritten(tmp_path: Path, marker:
     assert (tmp_path / "thesis.tex").read_text() == "years of work"
 
 
-@pytest.mark.parametrize(("name", "value"), [("hidden", 96), ("hidden", 0), ("vocab_size", 100)])
-def test_impossible_sizes_are_refused(tmp_path: Path, name: str, value: int) -> None:
+@pytest.mark.parametrize(
+    ("name", "value"), [("hidden", 96), ("hidden", 0), ("vocab_size", 100), ("initializer_range", 0.0)]
+)
+def test_impossible_sizes_are_refused(tmp_path: Path, name: str, value: float) -> None:
     with pytest.raises(InputError, match=f"{name} is {value}"):
         build_tiny_checkpoint(tmp_path / "tiny", TEXTS, **(SETTINGS | {name: value}))
     assert not any(tmp_path.iterdir())

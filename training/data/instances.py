@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Final, Literal, get_args
 
 from app.prompts import Message
+from training.rewards.template import pair_text
 
 Stage = Literal["la", "rc", "sft", "reward-model", "rl"]
 STAGES: Final[tuple[Stage, ...]] = get_args(Stage)
@@ -90,8 +91,8 @@ class Triple(Instance):
 
     @property
     def chat(self) -> list[Message]:
-        """Response and reference, without the words that the reward model's template puts around them."""
-        return [{"role": "user", "content": f"{self.response}\n\n{self.reference}"}]
+        """The reward model's text, which it reads as it stands: without a chat template's own tokens."""
+        return [{"role": "user", "content": pair_text(self.response, self.reference)}]
 
     @property
     def parts(self) -> tuple[str, str]:

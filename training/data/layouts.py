@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from app.answers import extract_choice
 from app.errors import InputError
 from app.formats import ANSWER_TAG, STEP_TAG, THINKING_TAG, Format
 from app.options import read_options
@@ -117,7 +118,7 @@ def read_record(fields: Mapping[str, object], layout: Layout, default_language: 
     if language is None:
         raise RowError("language", "the language is missing")
     groups = row_groups(fields)
-    question, options, _ = read_options(fields, _kind(layout, groups), question, answer_field, answer)
+    question, options = _read_options(fields, layout, _kind(layout, groups), question, answer_field, answer)
     return Record(
         question=question,
         options=options,
@@ -157,6 +158,25 @@ def step_fault(reasoning: str) -> str | None:
         return "the reasoning has no step tags"
     expected = [(close, str(number)) for number in range(1, len(tags) // 2 + 1) for close in ("", "/")]
     return None if tags == expected else "the step tags are not in pairs from 1 upwards"
+
+
+def _read_options(
+    fields: Mapping[str, object], layout: Layout, kind: str | None, question: str, answer_field: str, answer: str
+) -> tuple[str, Mapping[str, str] | None]:
+    """The question without its options, and these. CURE-Med's answers are sentences: with options they may state one.
+
+    Raises:
+        RowError: the options cannot be used, or the gold is none of them.
+    """
+    try:
+        return read_options(fields, kind, question, answer_field, answer)[:2]
+    except RowError as error:
+        if error.field != answer_field or layout != "cure-med":
+            raise
+        question, options, _ = read_options(fields, kind, question, answer_field, "A")
+        if options is None or extract_choice(answer, options).letter is None:
+            raise error from None
+        return question, options
 
 
 def _required(fields: Mapping[str, object], name: str, *, numbers: bool = False) -> str:

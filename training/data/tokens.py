@@ -12,7 +12,10 @@ if TYPE_CHECKING:
 
 
 class TokenCounter:
-    """Counts a chat's tokens as the model sees them: with the chat template's own tokens, without padding."""
+    """Counts a chat's tokens as the model sees them: with the chat template's own tokens, without padding.
+
+    Where the answer is still to come, the tokens that open it count as well.
+    """
 
     def __init__(self, tokenizer: "PreTrainedTokenizerBase") -> None:
         """Count with a tokenizer.
@@ -46,5 +49,6 @@ class TokenCounter:
 
     def __call__(self, messages: Sequence[Message]) -> int:
         """The number of tokens."""
-        text = self._tokenizer.apply_chat_template(list(messages), tokenize=False)
+        opened = messages[-1]["role"] != "assistant"
+        text = self._tokenizer.apply_chat_template(list(messages), tokenize=False, add_generation_prompt=opened)
         return len(self._tokenizer(text, add_special_tokens=False)["input_ids"])

@@ -76,7 +76,8 @@ class JudgedAccuracy(Section):
     timeout: PositiveFloat = 120.0
     """Seconds for one request."""
     max_failure_rate: Share = 0.05
-    """Share of failed or unreadable verdicts in a step above which the run stops; below it they stay unknown."""
+    """Share of the last 256 judged completions without a readable score above which the run stops; below it their
+    rewards stay unknown."""
 
 
 class MatchedAccuracy(Section):
@@ -123,7 +124,11 @@ class Guards(Section):
     """Share of groups whose rewards are all equal: they teach nothing."""
     max_cut_off: Share
     """Share of completions that end at the token limit."""
+    max_unanswered: Share = 1.0
+    """Share of completions in which no answer can be read; at 1 it is only logged."""
     max_language_drift: Share
     """Share of completions whose answer is in another language than asked."""
     max_degenerate: Share
     """Share of completions that are empty or repeat themselves."""
+    max_degenerate_gain: float = 0.0
+    """Mean reward of such completions minus that of the others: above 0 the model is taught to write them."""

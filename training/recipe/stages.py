@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, PositiveInt, model_validator
+from pydantic import Field, NonNegativeInt, PositiveInt, model_validator
 
 from app.formats import Format
 from training.recipe.rewards import CompositeReward, DualReward, Guards, Share
@@ -266,6 +266,9 @@ class GrpoRecipe(BaseRecipe):
     """Which checkpoint is the stage's result."""
     sample_completions_every: PositiveInt = 20
     """Steps between two tables of sample completions with their rewards."""
+    measure_prompts: NonNegativeInt = 64
+    """Prompts on which the reward is measured before and after the training, of the held-out ones where there are any;
+    0 measures nothing."""
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -275,6 +278,8 @@ class GrpoRecipe(BaseRecipe):
                 f"effective_batch {self.effective_batch} holds no whole groups of {self.trainer.num_generations} "
                 "generations"
             )
+        if self.lora is not None and self.best.by == "himed-eval":
+            raise ValueError("best.by: himed-eval compares whole models: with lora use best.by: last")
         if self.trainer.use_vllm and self.launch.accelerate == "cpu":
             raise ValueError("trainer.use_vllm needs GPUs: TRL cannot hand weights to vLLM on a CPU")
         return self

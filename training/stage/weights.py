@@ -122,7 +122,7 @@ def _load(kind: Any, start: Start, model: Model, more: dict[str, Any]) -> "PreTr
 
     arguments = start.arguments | more
     try:
-        return kind.from_pretrained(
+        loaded: PreTrainedModel = kind.from_pretrained(
             start.source,
             dtype=getattr(torch, model.dtype),
             attn_implementation=model.attn_implementation,
@@ -131,6 +131,19 @@ def _load(kind: Any, start: Start, model: Model, more: dict[str, Any]) -> "PreTr
         )
     except (OSError, ValueError, ImportError) as error:
         raise _cannot_load("model", start, error) from None
+    _restore_rotary(loaded)
+    return loaded
+
+
+def _restore_rotary(model: "PreTrainedModel") -> None:
+    """Have the rotary frequencies in 32 bits, as every server has them.
+
+    DeepSpeed's stage 3 rounds them to bfloat16 as it loads: position 2,048 would be off by almost 2 radians.
+    """
+    for module in model.modules():
+        if hasattr(module, "inv_freq"):
+            for name, exact in type(module)(module.config).named_buffers():
+                setattr(module, name, exact.to(getattr(module, name).device))
 
 
 def _cannot_load(what: str, start: Start, error: Exception) -> InputError:
