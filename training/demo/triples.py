@@ -29,45 +29,47 @@ _ANSWERS: Final = (
     "उत्तर है: {answer}।",
 )
 _CLAIMS: Final = ("यहाँ {answer} ही सबसे उचित है।", "इसका संबंध सीधे इससे है: {answer}।")
-# Of a fact: right rows, distractors that wrong ones give, ways of giving each, and rows that answer another question.
-_RIGHT, _DISTRACTORS, _WAYS, _OTHERS = 14, 4, 2, 2
+# Of a fact: distractors that wrong rows give after the right reasoning, and after one of their own.
+_DISTRACTORS, _CLAIMED = 8, 6
 
 
 def make_triples(facts: Sequence[Fact], seed: int = 0) -> Iterator[tuple[Fact, str, bool]]:
     """Facts with a response in HiMed's format and whether it is right; each response once per fact."""
     for fact in facts:
-        rows = [*_right(fact, seed), *_wrong(fact, _unlike(fact, facts), seed)]
+        rows = [*_right(fact), *_wrong(fact, _unlike(fact, facts), seed)]
         for response, correct in dict(rows).items():
             yield fact, response, correct
 
 
-def _right(fact: Fact, seed: int) -> Iterator[tuple[str, bool]]:
-    forms = list(product(_THOUGHTS, _ANSWERS))
-    for thought, answer in [forms[0], *_drawn(forms[1:], fact, "right", seed)][:_RIGHT]:
+def _right(fact: Fact) -> Iterator[tuple[str, bool]]:
+    for thought, answer in _forms():
         yield _response(thought, answer, fact.reasoning, fact.answer), True
 
 
 def _wrong(fact: Fact, others: Sequence[Fact], seed: int) -> Iterator[tuple[str, bool]]:
-    forms = list(product(_THOUGHTS, _ANSWERS))
-    distractors = _drawn(fact.distractors, fact, "distractor", seed)[:_DISTRACTORS]
-    for wrong in distractors:
-        for thought, answer in [forms[0], *_drawn(forms[1:], fact, wrong, seed)][:_WAYS]:
-            yield _response(thought, answer, fact.reasoning, wrong), False
-    for wrong in distractors[::2]:
-        thought, answer = _drawn(forms, fact, f"claim {wrong}", seed)[0]
+    # Each form is as often wrong as right, or the form itself would tell.
+    forms = iter(_drawn(_forms(), fact, "wrong", seed))
+    distractors = _drawn(fact.distractors, fact, "distractor", seed)
+    for wrong in distractors[:_DISTRACTORS]:
+        yield _response(*next(forms), fact.reasoning, wrong), False
+    for wrong in distractors[:_CLAIMED]:
+        thought, answer = next(forms)
         claim = fact.reasoning.replace(fact.answer, wrong)
         if claim == fact.reasoning:
             claim = _drawn(_CLAIMS, fact, f"words {wrong}", seed)[0].format(answer=wrong)
         yield _response(thought, answer, claim, wrong), False
-    for other in _drawn(others, fact, "other", seed)[:_OTHERS]:
-        yield _response(*forms[0], other.reasoning, other.answer), False
-    whole = _response(*forms[0], fact.reasoning, fact.answer)
+    other = _drawn(others, fact, "other", seed)[0]
+    yield _response(*next(forms), other.reasoning, other.answer), False
+    whole = _response(*_forms()[0], fact.reasoning, fact.answer)
     before_answer = whole.index(RESPONSE_HEADING)
-    for end in (before_answer, before_answer // 2):
-        yield whole[:end].rstrip(), False
+    yield whole[:before_answer].rstrip(), False
     # Two words without end: of the reasoning where an answer is due, of the question in place of one.
     yield whole[:before_answer] + " ".join(fact.reasoning.split()[:2] * 6), False
     yield himed_completion(" ".join([fact.reasoning] * 3), " ".join(fact.question.split()[:2] * 4)), False
+
+
+def _forms() -> list[tuple[str, str]]:
+    return list(product(_THOUGHTS, _ANSWERS))
 
 
 def _unlike(fact: Fact, facts: Sequence[Fact]) -> list[Fact]:
