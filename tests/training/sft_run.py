@@ -38,6 +38,7 @@ def sft_command(base: Path, data: Path, output: Path, *more: str, recipe: str = 
         "effective_batch=8",
         "trainer.per_device_train_batch_size=8",
         "trainer.num_train_epochs=2",
+        "trainer.learning_rate=1e-3",
         "trainer.save_steps=3",
         "trainer.logging_steps=1",
         *more,

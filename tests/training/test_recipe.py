@@ -204,7 +204,9 @@ def test_parents_and_reward_models_are_recipes_of_the_same_base_and_format(name:
         assert reward_model.stage == "reward-model"
         related.append(reward_model.name)
     for other in map(load_recipe, related):
-        assert (other.model.base, other.format) == (recipe.model.base, recipe.format)
+        assert other.model.base == recipe.model.base
+        # Only SFT teaches a format: the demo's two systems are one model, whose second format follows its first.
+        assert other.format == recipe.format or recipe.name == "demo/sft"
 
 
 @pytest.mark.parametrize("stage", ["sft", *(f"rl-{tier}" for tier in TIERS)])

@@ -140,6 +140,8 @@ def overrides(base: Path, data: Path, output: Path, *more: str) -> list[str]:
         f"data.train=[{data.name}]",
         "data.held_out_share=0.2",
         f"output={output}",
+        "effective_batch=16",
+        "trainer.per_device_train_batch_size=16",
         "trainer.learning_rate=1e-3",
         "trainer.num_train_epochs=5",
         *more,
