@@ -197,7 +197,7 @@ def pipeline(
     if name == "demo":
         from training.demo import run_demo
 
-        run_demo(out or Path(".demo"), overrides or [], restart=restart)
+        run_demo(out or Path(".demo"), overrides or [], **options)
     else:
         run_pipeline(plan_pipeline(name, overrides or [], out), **options)
 

@@ -25,7 +25,7 @@ from training.checkpoints import Metric
 from training.classification import Floats, measure, reliability
 from training.data import Triple, load_triples
 from training.recipe.stages import RewardModelRecipe
-from training.rewards.template import LABELS
+from training.rewards.template import LABELS, THRESHOLD
 from training.stage.data import StageData, file_records, load_stage_data
 from training.stage.finish import Made, save_result
 from training.stage.job import Job
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     import torch
     from transformers import PreTrainedTokenizerBase
 
-THRESHOLD: Final = 0.65  # P(True) above which the task reward takes a response for right
 CALIBRATION_FILE: Final = "calibration.json"
 PREDICTIONS_FILE: Final = "predictions.jsonl"
 

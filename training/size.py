@@ -1,17 +1,15 @@
 """The size of a stage's training data for its plan: by the stage's own loaders and tokenizer, without weights."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from training.data import TokenCounter
 from training.recipe import GrpoRecipe, Recipe, RewardModelRecipe, SftRecipe
 from training.recipe.plan import Size
 from training.stage.data import data_files
 from training.stage.folder import RunFolder
 from training.stage.job import Job
 from training.stage.weights import Start, load_tokenizer
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedTokenizerBase
 
 
 def measure_data(recipe: Recipe, *, allow_hub: bool = False) -> Size:
@@ -43,7 +41,8 @@ def measure_data(recipe: Recipe, *, allow_hub: bool = False) -> Size:
         case GrpoRecipe():
             from training.grpo import load_prompts
 
-            return _prompts(job, tokenizer, load_prompts)
+            prompts, count = load_prompts(job, tokenizer).train, TokenCounter(tokenizer)
+            return Size(len(prompts), sum(count(prompt.chat) for prompt in prompts))
 
 
 def count_bins(lengths: Sequence[int], size: int) -> int:
@@ -53,11 +52,3 @@ def count_bins(lengths: Sequence[int], size: int) -> int:
 
     rows = Dataset.from_dict({"input_ids": [[0] * length for length in lengths]})
     return len(pack_dataset(rows, size, "bfd"))
-
-
-def _prompts(job: Job[GrpoRecipe], tokenizer: "PreTrainedTokenizerBase", load: Any) -> Size:
-    from training.data import TokenCounter
-
-    rows = load(job, tokenizer).train
-    count = TokenCounter(tokenizer)
-    return Size(len(rows), sum(count(row.chat) for row in rows))

@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+from grpo_sample import build_reward_model
 
 from app.errors import InputError
 from app.lexicon import Lexicon
@@ -32,22 +33,7 @@ PAIRS = [
 @pytest.fixture(scope="session")
 def tiny_reward_model(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A whole reward model with random weights."""
-    import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForSequenceClassification
-
-    folder = tmp_path_factory.mktemp("reward-model")
-    tokenizer = AutoTokenizer.from_pretrained(tiny_checkpoint, local_files_only=True)
-    config = LlamaConfig(
-        vocab_size=len(tokenizer), hidden_size=64, intermediate_size=128, num_hidden_layers=2, num_attention_heads=2,
-        num_key_value_heads=2, max_position_embeddings=4096, initializer_range=0.3, num_labels=2,
-        bos_token_id=tokenizer.bos_token_id, eos_token_id=tokenizer.eos_token_id, pad_token_id=tokenizer.pad_token_id,
-        id2label=dict(enumerate(LABELS)), label2id={label: index for index, label in enumerate(LABELS)},
-    )  # fmt: skip
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        LlamaForSequenceClassification(config).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return folder
+    return build_reward_model(tiny_checkpoint, tmp_path_factory.mktemp("reward-model"))
 
 
 @pytest.fixture

@@ -41,13 +41,22 @@ def plan_demo(folder: Path, overrides: Sequence[str] = ()) -> list[StageRun]:
     return plan_pipeline("demo", [*places, *overrides], folder / TRAINING)
 
 
-def run_demo(folder: Path, overrides: Sequence[str] = (), *, restart: bool = False) -> None:
+def run_demo(
+    folder: Path,
+    overrides: Sequence[str] = (),
+    *,
+    restart: bool = False,
+    allow_overlap: bool = False,
+    allow_hub: bool = False,
+) -> None:
     """Build the demo's data and base, train all stages, evaluate both systems, and print what they learnt.
 
     Args:
         folder: of everything; what is finished there is kept.
         overrides: ``section.key=value`` for all stages, ``STAGE:section.key=value`` for one.
         restart: train all stages anew.
+        allow_overlap: as for any pipeline.
+        allow_hub: as for any pipeline.
 
     Raises:
         InputError: something cannot be used.
@@ -56,7 +65,7 @@ def run_demo(folder: Path, overrides: Sequence[str] = (), *, restart: bool = Fal
     print(f"== data and base model -> {folder}", flush=True)
     build_demo(folder)
     stages = plan_demo(folder, overrides)
-    run_pipeline(stages, restart=restart)
+    run_pipeline(stages, restart=restart, allow_overlap=allow_overlap, allow_hub=allow_hub)
     reports = {system: _evaluate(folder, system, stage, bench) for system, stage, bench in _EVALUATIONS}
     show_results(stages, reports)
 

@@ -5,6 +5,7 @@ from typing import Any, Protocol
 
 from app.errors import InputError
 from training.rewards.base import Completion, LogMetric, completion_text, read_column
+from training.rewards.template import THRESHOLD
 
 
 class Verifier(Protocol):
@@ -28,7 +29,9 @@ class TaskReward:
         InputError: the threshold is no probability, or ``wrong`` is not below ``right``.
     """
 
-    def __init__(self, verifier: Verifier, *, threshold: float = 0.65, right: float = 1.0, wrong: float = 0.1) -> None:
+    def __init__(
+        self, verifier: Verifier, *, threshold: float = THRESHOLD, right: float = 1.0, wrong: float = 0.1
+    ) -> None:
         if not 0 <= threshold <= 1:
             raise InputError(f"the threshold is {threshold}", field="threshold", remedy="use a number from 0 to 1")
         if not wrong < right:

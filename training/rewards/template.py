@@ -9,6 +9,7 @@ from typing import Final
 
 LABELS: Final = ("False", "True")  # by index, as the classifier's config must name them
 MAX_LENGTH: Final = 2048  # tokens
+THRESHOLD: Final = 0.65  # P(True) above which a response is right
 
 _TAGS = ("response", "reference")
 _OUR_TAG = re.compile(rf"<\s*/?\s*(?:{'|'.join(_TAGS)})\s*>", re.IGNORECASE)
