@@ -14,7 +14,7 @@ from app.errors import InputError
 from app.files import write_whole
 from training.recipe import Recipe, load_recipe
 from training.recipe.plan import spread
-from training.stage.folder import RunFolder
+from training.stage.folder import SLURM, RunFolder
 
 # Before the time limit: to end a step, save a checkpoint and be back in the queue. Slurm may be a minute early.
 _WARNING_S: Final = 600
@@ -83,7 +83,7 @@ def write_job(path_or_name: str, overrides: Sequence[str], slurm: Slurm, options
         warning_s=_WARNING_S,
         patience_s=_PATIENCE_S,
     )
-    job = output / "slurm" / "job.sbatch"
+    job = output / SLURM / "job.sbatch"
     try:
         job.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -123,7 +123,7 @@ def _job_options(recipe: Recipe, slurm: Slurm, output: Path, cpus: int) -> list[
         "account": slurm.account,
         "time": slurm.time_limit,
         "chdir": str(Path.cwd()),
-        "output": str(output).replace("%", "%%") + "/slurm/%j.out",
+        "output": str(output).replace("%", "%%") + f"/{SLURM}/%j.out",
         "open-mode": "append",  # one log, however often the job is put back into the queue
         "signal": f"B:USR1@{_WARNING_S}",
     }

@@ -27,10 +27,11 @@ from training.data import Triple, load_triples
 from training.recipe.stages import RewardModelRecipe
 from training.rewards.template import LABELS, THRESHOLD
 from training.stage.data import StageData, file_records, load_stage_data
-from training.stage.finish import Made, save_result
+from training.stage.finish import Made, held_out_loss, save_result
 from training.stage.job import Job
 from training.stage.loop import run_trainer
 from training.stage.monitor import Monitored
+from training.stage.order import ShuffledRows
 from training.stage.weights import load_classifier, load_tokenizer
 
 if TYPE_CHECKING:
@@ -97,10 +98,11 @@ def train_reward_model(job: Job[RewardModelRecipe]) -> None:
     )
     run_trainer(trainer, job.folder, recipe.launch)
     loss, sorted_probabilities = predict(trainer)
+    measured_loss = held_out_loss(loss, len(data.held_out), job.folder)  # where it is NaN, so are the probabilities
     probabilities = np.empty_like(sorted_probabilities)
     probabilities[order] = sorted_probabilities
     metrics = measure(probabilities, np.array([row.correct for row in data.held_out]), THRESHOLD)
-    metrics["held_out_loss"] = Metric(value=loss, n=len(data.held_out))
+    metrics["held_out_loss"] = measured_loss
     if trainer.is_world_process_zero():
         write_figures(job.folder.path, data, probabilities, metrics)
     epochs = float(trainer.state.epoch or 0.0)
@@ -128,19 +130,18 @@ class RewardModelTrainer(Monitored, Trainer):  # type: ignore[misc]
 
     def _get_train_sampler(self, train_dataset: Dataset | None = None) -> Any:
         if self.args.train_sampling_strategy != "group_by_length":
-            return super()._get_train_sampler(train_dataset)
-        return EpochSampler(self)
+            return ShuffledRows(len(self.train_dataset), self)
+        return RowsByLength(self)
 
     def _get_eval_sampler(self, eval_dataset: Dataset) -> Any:
         # transformers' would group by length at random here too, and hand the predictions back in its order.
         return SequentialSampler(eval_dataset)
 
 
-class EpochSampler(DistributedLengthGroupedSampler):  # type: ignore[misc]
+class RowsByLength(DistributedLengthGroupedSampler):  # type: ignore[misc]
     """Rows of like length in one batch, in an order that data_seed and the epoch alone decide.
 
-    transformers' own sampler draws it from the process's random numbers: a run that is resumed in its second epoch
-    would see other rows than it had before the stop, some twice and some never.
+    `training.stage.order` says why.
     """
 
     def __init__(self, trainer: Trainer) -> None:

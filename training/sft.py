@@ -8,15 +8,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from app.errors import InputError
-from training.checkpoints import Metric
 from training.data import Example, TokenCounter, load_examples
 from training.recipe.stages import SftRecipe
 from training.sft_loss import CompletionLoss
 from training.stage.data import StageData, file_records, load_stage_data
-from training.stage.finish import Made, save_draft, save_result
+from training.stage.finish import Made, held_out_loss, save_draft, save_result
 from training.stage.job import Job
 from training.stage.loop import run_trainer
 from training.stage.monitor import Monitored
+from training.stage.order import ShuffledRows
 from training.stage.weights import load_causal_model, load_tokenizer
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ def train_sft(job: Job[SftRecipe]) -> None:
     metrics = {}
     if data.held_out:
         loss = trainer.evaluate()["eval_loss"]
-        metrics["held_out_loss"] = Metric(value=loss, n=len(data.held_out))
+        # One of the earlier checkpoints may be good where himed-eval chooses.
+        lost = recipe.best.by != "himed-eval"
+        metrics["held_out_loss"] = held_out_loss(loss, len(data.held_out), job.folder, lost=lost)
     epochs = float(trainer.state.epoch or 0.0)
     made = Made(
         start=job.start,
@@ -98,7 +100,12 @@ def make_trainer(
     from trl import SFTTrainer
 
     class Trainer(Monitored, CompletionLoss, SFTTrainer):  # type: ignore[misc]
-        """With our figures and loss."""
+        """With our figures and loss, and an order of rows that a resumed run keeps."""
+
+        def _get_train_sampler(self, *args: Any, **kwargs: Any) -> Any:
+            if self.accelerator.num_processes == 1:
+                return super()._get_train_sampler(*args, **kwargs)  # accelerate passes the epoch on to it
+            return ShuffledRows(len(self.train_dataset), self)
 
     return Trainer(model=model, args=arguments, train_dataset=train, eval_dataset=held_out, processing_class=tokenizer)
 

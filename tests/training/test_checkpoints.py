@@ -22,10 +22,10 @@ from training.checkpoints import (
     begin_checkpoint,
     finish_checkpoint,
     is_finished,
-    lineage,
     lineage_chain,
     read_lineage,
     settings_hash,
+    store,
 )
 from training.recipe import load_recipe, recipe_hash
 
@@ -69,7 +69,7 @@ def test_a_crash_before_the_last_write_leaves_it_unfinished(
 ) -> None:
     finish_checkpoint(write_weights(tmp_path), sample_lineage())
     write_weights(tmp_path, b"\1" * 8)  # trained again
-    write_whole = lineage.write_whole
+    write_whole = store.write_whole
 
     def crash(file: Path, content: str) -> None:
         if file.name == victim:
@@ -79,9 +79,9 @@ def test_a_crash_before_the_last_write_leaves_it_unfinished(
     def crash_on_disk(folder: Path) -> None:
         raise Killed
 
-    monkeypatch.setattr(lineage, "write_whole", crash)
+    monkeypatch.setattr(store, "write_whole", crash)
     if victim == "the disk":
-        monkeypatch.setattr(lineage, "_flush", crash_on_disk)
+        monkeypatch.setattr(store, "_flush", crash_on_disk)
     with pytest.raises(Killed):
         finish_checkpoint(tmp_path, sample_lineage())
     assert not is_finished(tmp_path)

@@ -22,7 +22,10 @@ pytest.importorskip("trl", reason="TRL is not installed: run `make setup`")
 
 from training.grpo.phases import PhaseClock
 from training.grpo.rewards import build_reward, end_weights, keep_scores
-from training.grpo.stage import load_prompts, make_arguments, to_dataset
+from training.grpo.stage import load_prompts, make_arguments, to_dataset, unused_prompts
+
+ONE_PASS = "trainer.gradient_accumulation_steps=1"
+EVALUATED_ALIKE = "trainer.num_generations_eval=null"
 
 
 def grpo(name: str, *overrides: str) -> GrpoRecipe:
@@ -37,7 +40,7 @@ def job_of(recipe: GrpoRecipe, base: Path) -> Job[GrpoRecipe]:
 
 def prompts_job(base: Path, data: Path, output: Path, *overrides: str) -> Job[GrpoRecipe]:
     own = (f"data.folder={data.parent}", f"data.train=[{data.name}]", f"output={output}", f"model.base={base}")
-    small = ("effective_batch=4", "trainer.per_device_train_batch_size=4", "trainer.num_generations=4")
+    small = ("effective_batch=4", "trainer.per_device_train_batch_size=4", "trainer.num_generations=4", ONE_PASS)
     return job_of(grpo("demo/rl-high", *own, *small, *overrides), base)
 
 
@@ -93,13 +96,26 @@ def test_too_few_prompts_for_a_step_are_refused(tiny_checkpoint: Path, tmp_path:
         load_prompts(prompts_job(tiny_checkpoint, data, tmp_path, *eight), tokenizer)
 
 
+@pytest.mark.parametrize("prompts", [2, 3, 24, 25])
+def test_the_prompts_that_an_epoch_leaves_unused_are_those_that_trls_sampler_drops(prompts: int) -> None:
+    from trl.trainer.utils import RepeatSampler
+
+    small = ("effective_batch=8", "trainer.per_device_train_batch_size=8", "trainer.num_generations=4", ONE_PASS)
+    recipe = grpo("demo/rl-high", *small)
+    # As GRPOTrainer._get_train_sampler builds it.
+    sampler = RepeatSampler(range(prompts), mini_repeat_count=4, batch_size=8 // 4, repeat_count=1, seed=42)
+    assert unused_prompts(recipe, prompts) == prompts - len(set(sampler)) == prompts % 2
+
+
 # Arguments
 
 
 def test_an_evaluations_batches_hold_whole_groups(tiny_checkpoint: Path, tmp_path: Path) -> None:
     recipe = grpo("demo/rl-high", f"output={tmp_path}", "trainer.per_device_eval_batch_size=9")
     arguments = make_arguments(job_of(recipe, tiny_checkpoint))
-    assert arguments["per_device_eval_batch_size"] == 16
+    assert arguments["per_device_eval_batch_size"] == recipe.trainer.num_generations_eval == 24
+    same = grpo("demo/rl-high", f"output={tmp_path}", "trainer.per_device_eval_batch_size=9", EVALUATED_ALIKE)
+    assert make_arguments(job_of(same, tiny_checkpoint))["per_device_eval_batch_size"] == 16
     published = grpo("cure-med-7b/rl-high", f"output={tmp_path}")
     size = make_arguments(job_of(published, tiny_checkpoint))["per_device_eval_batch_size"]
     assert size * published.launch.world_size % published.trainer.num_generations == 0

@@ -13,7 +13,16 @@ import pytest
 from app.errors import InputError
 from app.questions import cluster_of
 from training.data import RLPrompt
-from training.grpo.measure import BEFORE, Measure, PromptReward, compare, draw_prompts, prompt_reward, sign_flip_p
+from training.grpo.measure import (
+    BEFORE,
+    Measure,
+    PromptReward,
+    compare,
+    draw_prompts,
+    prompt_reward,
+    show,
+    sign_flip_p,
+)
 from training.grpo.phases import PHASES, PhaseClock
 from training.grpo.table import FILE, Sample, SampleTable
 
@@ -175,5 +184,38 @@ def test_repeated_completions_are_left_out_and_the_first_measure_outlives_the_ru
     with pytest.raises(InputError, match="was measured on other prompts"):
         Measure([prompt("a"), prompt("c")], WEIGHTS, 2, tmp_path).before()
     (tmp_path / BEFORE).unlink()
-    with pytest.raises(InputError, match=r"reward_before\.json.*begin the run anew with --restart"):
+    with pytest.raises(InputError, match=r"reward_before\.json: cannot be read"):
         measure.before()
+
+
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", '{"prompts": [1], "weights": {}}', '{"prompts": [], "weights": {}}']
+)
+def test_without_its_first_measure_a_run_has_unknown_figures_and_says_so_in_a_line(
+    content: str | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if content is not None:
+        (tmp_path / BEFORE).write_text(content, encoding="utf-8")
+    measure = Measure([prompt("a"), prompt("b")], WEIGHTS, 1, tmp_path)
+    measure.add([sample(0), sample(1)])
+    figures = measure.figures(seed=0)
+    assert {name for name in figures if name.startswith("reward_task")} == {
+        "reward_task_before", "reward_task_after", "reward_task_gain",
+    }  # fmt: skip
+    assert {(metric.value, metric.n, metric.missing) for metric in figures.values()} == {(None, 0, 2)}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: {tmp_path / BEFORE}: ")
+    show(figures)
+    assert "p unknown" in capsys.readouterr().out
+
+
+def test_with_its_first_measure_a_run_has_the_figures_of_both(tmp_path: Path) -> None:
+    prompts = [prompt("a"), prompt("b")]
+    measure = Measure(prompts, WEIGHTS, 1, tmp_path)
+    measure.add([sample(0, 0.0), sample(1, 0.5)])
+    measure.keep_before()
+    again = Measure(prompts, WEIGHTS, 1, tmp_path)
+    again.add([sample(0, 1.0), sample(1, 1.0)])
+    figures = again.figures(seed=0)
+    assert figures["reward_task_gain"].value == pytest.approx(0.75)
+    assert figures["reward_gain"].value == pytest.approx(0.75 * 0.9)

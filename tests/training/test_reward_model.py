@@ -215,6 +215,16 @@ def test_a_run_learns_and_its_result_is_the_verifiers(tiny_checkpoint: Path, tmp
 
 
 @pytest.mark.slow
+def test_a_run_that_diverges_is_refused_by_its_loss(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    data, output = write_triples(tmp_path / "triples.jsonl", 40), tmp_path / "out"
+    much = ("data.max_length=512", "trainer.learning_rate=1e30", "trainer.max_steps=3")
+    with pytest.raises(InputError, match="'held_out_loss': the held-out loss is nan: the training has diverged"):
+        run_recipe("demo/reward-model", overrides(tiny_checkpoint, data, output, *much))
+    assert not (output / "final").exists()
+    assert not (output / "calibration.json").exists()
+
+
+@pytest.mark.slow
 def test_a_run_resumed_in_its_second_epoch_sees_the_rows_it_would_have_seen(
     tiny_checkpoint: Path, tmp_path: Path
 ) -> None:

@@ -1,7 +1,6 @@
 """SFT: what the loss is taken over, no leakage between packed rows, and a run that can be killed."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sft_run import environment, run, sft_command, write_rows
+from sft_run import environment, kill_at, run, sft_command, write_rows
 
 from app.errors import InputError
 from training.checkpoints import read_lineage
@@ -177,7 +176,11 @@ def test_an_interrupt_saves_a_checkpoint_and_ends_with_130(tiny_checkpoint: Path
     never = ("trainer.save_steps=1000", "trainer.num_train_epochs=40", "data.held_out_share=0.1")
     command = sft_command(tiny_checkpoint, data, tmp_path / "out", *never)
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment())
-    _wait(lambda: any((tmp_path / "out" / "logs").glob("events*")), process)
+    end = time.monotonic() + 120
+    while not any((tmp_path / "out" / "logs").glob("events*")):
+        assert process.poll() is None, process.communicate()[1][-3000:]
+        assert time.monotonic() < end, "it takes too long"
+        time.sleep(0.02)
     time.sleep(1.0)
     process.send_signal(signal.SIGINT)
     _, said = process.communicate(timeout=60)
@@ -188,17 +191,15 @@ def test_an_interrupt_saves_a_checkpoint_and_ends_with_130(tiny_checkpoint: Path
     assert not (tmp_path / "out" / "final").exists()
 
 
-def kill_at(command: list[str], checkpoint: Path) -> None:
-    """Start a command and SIGKILL it as soon as a checkpoint is whole."""
-    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment())
-    _wait((checkpoint / "trainer_state.json").exists, process)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
-
-
-def _wait(ready: Any, process: "subprocess.Popen[str]", seconds: float = 120) -> None:
-    end = time.monotonic() + seconds
-    while not ready():
-        assert process.poll() is None, process.communicate()[1][-3000:]
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.02)
+@pytest.mark.slow
+def test_a_run_that_diverges_is_one_line_and_exit_code_2(tiny_checkpoint: Path, tmp_path: Path) -> None:
+    data, output = write_rows(tmp_path / "rows.jsonl"), tmp_path / "out"
+    much = ("trainer.learning_rate=1e30", "trainer.max_steps=3", "data.held_out_share=0.1")
+    done = run(sft_command(tiny_checkpoint, data, output, *much))
+    assert done.returncode == 2, done.stderr[-3000:]
+    assert done.stderr.splitlines()[-1] == (
+        f"himed-train: error: {output}, field 'held_out_loss': the held-out loss is nan: the training has diverged; "
+        f"look at loss and grad_norm in {output / 'logs'}, lower trainer.learning_rate and add --restart"
+    )
+    assert "Traceback" not in done.stderr
+    assert not (output / "final").exists()

@@ -1,15 +1,11 @@
 """SFT under real DeepSpeed by `himed-train run`: two processes, killed and resumed, and one whole result."""
 
-import os
-import signal
-import subprocess
-import time
 from pathlib import Path
 
 import pytest
-from sft_run import environment, run, sft_command, write_rows
+from sft_run import kill_at, run, sft_command, write_rows
 
-from training.checkpoints import read_lineage, why_not_whole
+from training.checkpoints import read_lineage
 
 pytest.importorskip("deepspeed", reason="DeepSpeed is not installed: run `make setup`")
 
@@ -24,17 +20,7 @@ def test_two_processes_are_killed_and_go_on(zero: str, stage: int, tiny_checkpoi
     overrides = [f"launch.accelerate={zero}", "launch.processes=2", "trainer.per_device_train_batch_size=2"]
     overrides += ["trainer.gradient_accumulation_steps=2", "trainer.bf16=true", "data.held_out_share=0.1"]
     command = sft_command(tiny_checkpoint, data, output, *overrides)
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment(), start_new_session=True
-    )
-    saved = output / "checkpoint-3"
-    end = time.monotonic() + 240
-    while not saved.exists() or why_not_whole(saved) is not None:
-        assert process.poll() is None, process.communicate()[0][-3000:]
-        assert time.monotonic() < end
-        time.sleep(0.05)
-    os.kill(process.pid, signal.SIGKILL)
-    said = process.communicate(timeout=60)[0]  # ends when every process that held the pipe is gone
+    said = kill_at(command, output / "checkpoint-9")  # in its second epoch
     assert f"trains by DeepSpeedEngine, ZeRO stage {stage}, 2 processes" in said
     assert not (output / "final").exists()
 

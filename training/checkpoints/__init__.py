@@ -8,14 +8,10 @@ from training.checkpoints.lineage import (
     Parent,
     RecipeRecord,
     base_model,
-    begin_checkpoint,
-    finish_checkpoint,
-    is_finished,
-    lineage_chain,
-    read_lineage,
     settings_hash,
 )
 from training.checkpoints.resume import newest_resumable, prune, why_not_whole
+from training.checkpoints.store import begin_checkpoint, finish_checkpoint, is_finished, lineage_chain, read_lineage
 
 __all__ = [
     "DataFile",

@@ -5,6 +5,7 @@ their weights move: a sum under the first weights and one under the last cannot 
 """
 
 import math
+import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -89,15 +90,28 @@ class Measure:
         Raises:
             InputError: it is gone, or was taken on other prompts.
         """
-        remedy = "bring it back, or begin the run anew with --restart"
         try:
             content: dict[str, Any] = orjson.loads(self._file.read_bytes())
-        except (OSError, orjson.JSONDecodeError) as error:
-            raise InputError(f"cannot be read ({error})", file=self._file, remedy=remedy) from None
-        found = [PromptReward(**prompt) for prompt in content["prompts"]]
-        if [prompt.question for prompt in found] != self._questions or content["weights"] != dict(self._weights):
-            raise InputError("was measured on other prompts", file=self._file, remedy=remedy)
+            found = [PromptReward(**prompt) for prompt in content["prompts"]]
+            weights = content["weights"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise InputError(f"cannot be read ({error})", file=self._file) from None
+        if [prompt.question for prompt in found] != self._questions or weights != dict(self._weights):
+            raise InputError("was measured on other prompts", file=self._file)
         return found
+
+    def figures(self, seed: int) -> dict[str, Metric]:
+        """The figures of `compare` after the trainer's last evaluation.
+
+        Where the first measure cannot be used they are unknown, and it is said why: a trained stage is not lost for it.
+        """
+        after = self.take()
+        try:
+            before = self.before()
+        except InputError as error:
+            print(f"warning: {error}; the rewards before and after stay unknown", file=sys.stderr, flush=True)
+            before = after = [prompt_reward(question, [], self._weights) for question in self._questions]
+        return compare(before, after, seed)
 
 
 def prompt_reward(question: str, samples: Sequence[Sample], weights: Mapping[str, float]) -> PromptReward:

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from app.errors import InputError
 from training.checkpoints import Metric
 from training.data import RLPrompt, TokenCounter, load_rl_prompts
-from training.grpo.measure import Measure, compare, draw_prompts, show
+from training.grpo.measure import Measure, draw_prompts, show
 from training.grpo.phases import PhaseClock
 from training.grpo.rewards import build_reward, end_weights, keep_scores
-from training.grpo.trainer import Watched
+from training.grpo.trainer import Watched, scoring_completions_only
 from training.recipe.stages import GrpoRecipe
 from training.stage.data import StageData, file_records, load_stage_data
 from training.stage.finish import Made, save_draft, save_result
@@ -43,7 +43,7 @@ def load_prompts(job: Job[GrpoRecipe], tokenizer: "PreTrainedTokenizerBase") -> 
         )
 
     data = load_stage_data(recipe.data, load, recipe.trainer.data_seed)
-    per_step = recipe.effective_batch // recipe.trainer.num_generations
+    per_step = recipe.prompts_per_step
     if len(data.train) < per_step:
         raise InputError(
             f"there are {len(data.train)} prompts, and a step takes {per_step}",
@@ -51,6 +51,12 @@ def load_prompts(job: Job[GrpoRecipe], tokenizer: "PreTrainedTokenizerBase") -> 
             remedy="give more prompts, or a smaller batch",
         )
     return data
+
+
+def unused_prompts(recipe: GrpoRecipe, prompts: int) -> int:
+    """How many of the prompts an epoch does not use: TRL's sampler drops the last batch where it is not whole. The next
+    epoch, in another order, drops others."""
+    return prompts % recipe.prompts_per_step
 
 
 def train_grpo(job: Job[GrpoRecipe]) -> None:
@@ -78,7 +84,7 @@ def train_grpo(job: Job[GrpoRecipe]) -> None:
     keep_scores(reward, recipe, job.folder)
     seed = recipe.trainer.data_seed
     measured = draw_prompts(data.held_out or data.train, recipe.measure_prompts, seed)
-    measure = Measure(measured, end_weights(recipe.reward), recipe.trainer.num_generations, job.folder.path)
+    measure = Measure(measured, end_weights(recipe.reward), recipe.trainer.measured_generations, job.folder.path)
     trainer = Trainer(
         model=load_causal_model(job.start, recipe.model),
         reward_funcs=reward,
@@ -92,13 +98,17 @@ def train_grpo(job: Job[GrpoRecipe]) -> None:
         measure=measure if measured else None,
         clock=clock,
     )
-    run_trainer(trainer, job.folder, recipe.launch)
+    if trainer.is_world_process_zero() and (unused := unused_prompts(recipe, len(data.train))):
+        step = f"a step takes {recipe.prompts_per_step} (effective_batch / num_generations)"
+        print(f"{recipe.name}: each epoch leaves {unused} of {len(data.train):,} prompts unused: {step}", flush=True)
     metrics: dict[str, Metric] = {}
-    if measured:
-        trainer.evaluate()
-        if trainer.is_world_process_zero():
-            metrics = compare(measure.before(), measure.take(), seed)
-            show(metrics)
+    with scoring_completions_only():
+        run_trainer(trainer, job.folder, recipe.launch)
+        if measured:
+            trainer.evaluate()
+    if measured and trainer.is_world_process_zero():
+        metrics = measure.figures(seed)
+        show(metrics)
     made = Made(
         start=job.start,
         data=file_records(data),
@@ -119,7 +129,8 @@ def make_arguments(job: Job[GrpoRecipe]) -> dict[str, Any]:
     recipe = job.recipe
     arguments = job.arguments()
     # An evaluation's batches hold whole groups too.
-    whole = recipe.trainer.num_generations // math.gcd(recipe.trainer.num_generations, recipe.launch.world_size)
+    group = recipe.trainer.measured_generations
+    whole = group // math.gcd(group, recipe.launch.world_size)
     arguments["per_device_eval_batch_size"] = math.ceil(recipe.trainer.per_device_eval_batch_size / whole) * whole
     # Only a run's true beginning is measured: a resumed one finds the first measure in its folder.
     arguments["eval_on_start"] = recipe.measure_prompts > 0 and job.folder.newest_checkpoint() is None

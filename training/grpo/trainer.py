@@ -2,11 +2,12 @@
 
 import math
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from transformers import ProgressCallback
 
-from app.command import BAD_INPUT
 from app.errors import InputError
 from training.grpo.measure import Measure
 from training.grpo.phases import PhaseClock
@@ -17,6 +18,7 @@ from training.rewards.base import completion_text
 from training.rewards.guards import Finding, GuardError, GuardLimits, Guards, StepRows
 from training.rewards.judge import JudgeError
 from training.stage.folder import RunFolder
+from training.stage.order import ShuffledPrompts
 
 # As `RewardParts.log` names them.
 _REWARD, _WEIGHT = "reward/", "weight/"
@@ -57,6 +59,9 @@ class Watched:
         self._clock = clock
         self._last: dict[str, float] = {}
         self._begun = self._generated = False
+
+    def _get_train_sampler(self, *args: Any, **kwargs: Any) -> ShuffledPrompts:
+        return ShuffledPrompts(super()._get_train_sampler(*args, **kwargs), self)  # type: ignore[misc]
 
     def training_step(self, *args: Any, **kwargs: Any) -> Any:
         """One forward and backward pass."""
@@ -169,8 +174,7 @@ class Watched:
         """Look for signs of a run that goes wrong; every process learns that it must end.
 
         Raises:
-            InputError: a guard stops the run, which one process trains.
-            SystemExit: likewise; the first of several processes has said why.
+            InputError: a guard stops the run, in every process.
         """
         from accelerate.utils import broadcast_object_list
 
@@ -191,24 +195,20 @@ class Watched:
         broadcast_object_list(problem)
         if problem[0] is None:
             return
-        stop = InputError(
+        trainer.accelerator.wait_for_everyone()  # one that ends earlier would be lost to those that do not know yet
+        raise InputError(
             problem[0],
             field="guards",
             remedy=f"look at {self._table.file}; other guards, data or rewards are another run",
         )
-        if trainer.accelerator.num_processes == 1:
-            raise stop
-        # The launcher ends all processes as soon as one has ended: the reason must be said before.
-        if trainer.is_world_process_zero():
-            print(f"error: {stop}", file=sys.stderr, flush=True)
-        trainer.accelerator.wait_for_everyone()
-        raise SystemExit(BAD_INPUT)
 
     def _warn(self, findings: list[Finding]) -> None:
         """Say a finding once, when it appears; the log has it at every step."""
+        from tqdm import tqdm  # type: ignore[import-untyped]
+
         for finding in findings:
             if finding.measure not in self._findings:
-                print(f"warning: {finding}", file=sys.stderr, flush=True)
+                tqdm.write(f"warning: {finding}", file=sys.stderr)  # above the progress bar
         self._findings = {finding.measure for finding in findings}
 
 
@@ -216,3 +216,20 @@ def _tensorboard(trainer: Any) -> Any:
     """TensorBoard's writer; None where it is not asked for."""
     callbacks = trainer.callback_handler.callbacks
     return next((callback.tb_writer for callback in callbacks if hasattr(callback, "tb_writer")), None)
+
+
+@contextmanager
+def scoring_completions_only() -> Iterator[None]:
+    """Have TRL apply the output layer to the tokens of completions alone on a CPU too, as it does on a GPU.
+
+    Where it has no Triton it scores every token of the prompt as well, for the sake of devices that compile for a
+    fixed shape, and throws the result away: a third of a step of the demo. The log-probabilities are the same.
+    """
+    from trl.trainer import utils
+
+    before = utils._use_triton
+    utils._use_triton = lambda device: device.type == "cpu" or before(device)
+    try:
+        yield
+    finally:
+        utils._use_triton = before

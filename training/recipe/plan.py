@@ -56,7 +56,7 @@ class Plan:
             "effective_batch": recipe.effective_batch,
         }
         if isinstance(recipe, GrpoRecipe):
-            plan["prompts_per_step"] = recipe.effective_batch // recipe.trainer.num_generations
+            plan["prompts_per_step"] = recipe.prompts_per_step
         plan |= {"rows": self.rows, "tokens": self.tokens, "steps": self.steps, "warmup_steps": self.warmup_steps}
         plan |= {"parameters": self.parameters, "memory_gib": self.memory.in_gib()}
         return plan | {"settings": recipe.model_dump(mode="json")}
@@ -137,9 +137,8 @@ def count_steps(recipe: Recipe, rows: int) -> int:
     if trainer.max_steps > 0:
         return trainer.max_steps
     if isinstance(recipe, GrpoRecipe):
-        prompts = recipe.effective_batch // recipe.trainer.num_generations
-        per_epoch = rows // prompts * recipe.trainer.num_iterations
-        needed = prompts
+        needed = recipe.prompts_per_step
+        per_epoch = rows // needed * recipe.trainer.num_iterations
     else:
         batches = math.ceil(rows / (trainer.per_device_train_batch_size * recipe.launch.world_size))
         per_epoch = math.ceil(batches / trainer.gradient_accumulation_steps)

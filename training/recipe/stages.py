@@ -270,6 +270,11 @@ class GrpoRecipe(BaseRecipe):
     """Prompts on which the reward is measured before and after the training, of the held-out ones where there are any;
     0 measures nothing."""
 
+    @property
+    def prompts_per_step(self) -> int:
+        """Prompts whose completions make one batch."""
+        return self.effective_batch // self.trainer.num_generations
+
     @model_validator(mode="after")
     def _fits(self) -> Self:
         self._check_batch(self.trainer)

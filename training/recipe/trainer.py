@@ -88,6 +88,8 @@ class GrpoSettings(TrainerSettings):
 
     num_generations: Annotated[int, Field(ge=2)]
     """Completions per prompt, G."""
+    num_generations_eval: Annotated[int, Field(ge=2)] | None = None
+    """Completions per prompt where the reward is measured; G by default."""
     max_completion_length: PositiveInt
     """Longest completion in tokens."""
     num_iterations: PositiveInt
@@ -118,3 +120,8 @@ class GrpoSettings(TrainerSettings):
     """GPUs that share one copy of the weights for generation."""
     vllm_enable_sleep_mode: bool = False
     """A colocated vLLM hands its memory back during the optimiser step."""
+
+    @property
+    def measured_generations(self) -> int:
+        """Completions per prompt where the reward is measured."""
+        return self.num_generations_eval or self.num_generations

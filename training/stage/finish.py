@@ -1,11 +1,13 @@
 """The end of a stage: the weights and their tokenizer saved, and the lineage that says how they were made."""
 
+import math
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.errors import InputError
 from app.files import write_whole
 from training.checkpoints import DataFile, Lineage, Metric, RecipeRecord, begin_checkpoint, finish_checkpoint
 from training.recipe import Recipe
@@ -30,6 +32,24 @@ class Made:
     tokens: int
     metrics: dict[str, Metric]
     command: str
+
+
+def held_out_loss(loss: float, rows: int, folder: RunFolder, *, lost: bool = True) -> Metric:
+    """The figure of the last weights' loss on held-out rows; unknown where it is no number and nothing is lost by it.
+
+    Raises:
+        InputError: it is no number, and the weights are lost.
+    """
+    if not math.isfinite(loss):
+        if not lost:
+            return Metric(value=None, n=0, missing=rows)
+        raise InputError(
+            f"the held-out loss is {loss}: the training has diverged",
+            file=folder.path,
+            field="held_out_loss",
+            remedy=f"look at loss and grad_norm in {folder.logs}, lower trainer.learning_rate and add --restart",
+        )
+    return Metric(value=loss, n=rows)
 
 
 def save_result(trainer: Any, tokenizer: "PreTrainedTokenizerBase", folder: Path, recipe: Recipe, made: Made) -> None:

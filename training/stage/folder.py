@@ -17,6 +17,8 @@ from training.recipe.stages import GrpoRecipe
 RUN_FILE: Final = "run.json"
 FINAL: Final = "final"
 ADAPTER: Final = "adapter"
+# Where `himed-train launch` writes the batch file and Slurm the job's log: neither is part of the run.
+SLURM: Final = "slurm"
 _OTHER_RUN: Final = "give the run another output by --set output=…, or begin it anew with --restart"
 
 
@@ -52,6 +54,11 @@ class RunFolder:
         return self.path / "lineage.draft.json"
 
     @property
+    def evaluation(self) -> Path:
+        """The reports of himed-eval by which it is chosen."""
+        return self.path / "evaluation"
+
+    @property
     def rejects(self) -> Path:
         """The rows that were left out, each with its reason."""
         return self.path / "rejects.jsonl"
@@ -82,16 +89,10 @@ class RunFolder:
         Raises:
             InputError: the folder holds a run of other settings or data; names what differs first.
         """
-        record: dict[str, Any] = {
-            "recipe": recipe.name,
-            "sha256": recipe_hash(recipe),
-            "data": data,
-            "settings": recipe.model_dump(mode="json"),
-        }
         file = self.path / RUN_FILE
         if file.exists():
             found = _read(file)
-            self._check_settings(found, record["settings"], file)
+            self._check_settings(found, recipe, file)
             if found.get("data") != data:
                 name, _, _ = _first_difference(found.get("data"), data)
                 problem = "the data file was changed since the run began"
@@ -103,31 +104,66 @@ class RunFolder:
             raise InputError(
                 f"cannot be made ({error.strerror})", file=self.path, remedy="name another output"
             ) from None
-        write_whole(file, orjson.dumps(record, option=orjson.OPT_INDENT_2))
+        self._record(recipe, data)
+
+    def keep_choice(self, recipe: Recipe) -> None:
+        """Write down how the result is chosen, which `check_settings` lets be changed until then.
+
+        Raises:
+            InputError: there is no run in the folder.
+        """
+        self._record(recipe, _read(self.path / RUN_FILE).get("data", {}))
+
+    def _record(self, recipe: Recipe, data: dict[str, str]) -> None:
+        record: dict[str, Any] = {
+            "recipe": recipe.name,
+            "sha256": recipe_hash(recipe),
+            "data": data,
+            "settings": recipe.model_dump(mode="json"),
+        }
+        write_whole(self.path / RUN_FILE, orjson.dumps(record, option=orjson.OPT_INDENT_2))
 
     def check_settings(self, recipe: Recipe) -> None:
         """Find the folder free, or taken by a run of the same settings.
+
+        What himed-eval chooses by may differ once all is trained and nothing is chosen yet: a wrong name there must not
+        cost the training.
 
         Raises:
             InputError: it holds a run of other settings; names what differs first.
         """
         if (file := self.path / RUN_FILE).exists():
-            self._check_settings(_read(file), recipe.model_dump(mode="json"), file)
+            self._check_settings(_read(file), recipe, file)
 
     def clear(self) -> None:
-        """Forget a run: its checkpoints, logs and result are deleted. A folder of something else is left alone.
+        """Forget a run: its checkpoints, logs and result are deleted. A batch file and its jobs' logs stay, and a
+        folder of something else is left alone.
 
         Raises:
             InputError: the folder holds files but no run.
         """
         if not self.path.exists():
             return
-        if not (self.path / RUN_FILE).exists() and any(self.path.iterdir()):
+        found = [entry for entry in self.path.iterdir() if entry.name != SLURM]
+        run = self.path / RUN_FILE
+        if found and run not in found:
             raise InputError("holds no run that could be begun anew", file=self.path, remedy="name another output")
-        shutil.rmtree(self.path)
+        # Killed on the way, the folder is still a run's, which can be cleared again, and none whose result is to be
+        # chosen among what is left.
+        for entry in sorted(found, key=lambda entry: (entry == run, entry != self.draft, entry != self.evaluation)):
+            if entry.is_dir() and not entry.is_symlink():
+                shutil.rmtree(entry)
+            else:
+                entry.unlink()
 
-    def _check_settings(self, found: dict[str, Any], settings: dict[str, Any], file: Path) -> None:
-        if (there := found.get("settings")) != settings:
+    def _check_settings(self, found: dict[str, Any], recipe: Recipe, file: Path) -> None:
+        settings, there = recipe.model_dump(mode="json"), found.get("settings")
+        still_to_choose = recipe.best.by == "himed-eval" and self.draft.exists() and not self.is_finished()
+        if still_to_choose and isinstance(there, dict):
+            there = there | {"best": settings["best"]}
+        # A setting that newer code knows, and this run leaves as it was, is no difference.
+        there, settings = _given(there), _given(settings)
+        if there != settings:
             name, was, now = _first_difference(there, settings)
             raise InputError(f"the run there has {was!r}, not {now!r}", file=file, field=name, remedy=_OTHER_RUN)
 
@@ -168,6 +204,13 @@ def _read(file: Path) -> dict[str, Any]:
     except (OSError, orjson.JSONDecodeError) as error:
         raise InputError(f"cannot be read ({error})", file=file, remedy="begin the run anew with --restart") from None
     return record if isinstance(record, dict) else {}
+
+
+def _given(settings: Any) -> Any:
+    """Settings without those that are None."""
+    if not isinstance(settings, dict):
+        return settings
+    return {name: _given(value) for name, value in settings.items() if value is not None}
 
 
 def _first_difference(there: Any, wanted: Any, place: str = "") -> tuple[str, Any, Any]:

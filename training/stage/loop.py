@@ -86,10 +86,23 @@ def run_trainer(trainer: Any, folder: RunFolder, launch: Launch) -> None:
     resume = folder.newest_checkpoint()
     if resume is not None and trainer.is_world_process_zero():
         print(f"goes on from {resume}", flush=True)
+    _end_at_last_step(trainer)
     with _handled(callback):
         trainer.train(resume_from_checkpoint=None if resume is None else str(resume))
     if callback.requested and trainer.state.global_step < trainer.state.max_steps:
         raise StopRequested
+
+
+def _end_at_last_step(trainer: Any) -> None:
+    """Have a run that was killed after its last step take none when it goes on: transformers looks at the number of
+    steps after a step only, and would train one too many where they end within an epoch."""
+    run_epoch = trainer._run_epoch
+
+    def run_unfinished(*args: Any, **kwargs: Any) -> None:
+        if trainer.state.global_step < trainer.state.max_steps:
+            run_epoch(*args, **kwargs)
+
+    trainer._run_epoch = run_unfinished
 
 
 @contextmanager
