@@ -6,9 +6,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from app.command import BAD_INPUT
 from app.errors import InputError
 from training.machine import Machine, this_machine
-from training.processes import run_processes
+from training.processes import run_processes, said_once
 from training.recipe import GrpoRecipe, RewardModelRecipe, SftRecipe, load_recipe
 from training.recipe.plan import launch_words
 from training.stage.finish import run_command
@@ -49,7 +50,7 @@ def run_recipe(
     command = run_command(path_or_name, overrides, options)
     if under_launcher():
         # A launcher takes any other end for a failure; the process that started it sees that the result is missing.
-        with suppress(StopRequested):
+        with suppress(StopRequested), said_once():
             _train(Job.of(recipe, command=command, allow_overlap=allow_overlap, allow_hub=allow_hub))
         return folder.final
     machine = this_machine(recipe.launch.nodes)
@@ -73,19 +74,30 @@ def run_recipe(
 
 def _train(job: Job[Any]) -> None:
     """Train in this process."""
-    match job.recipe:
-        case SftRecipe():
-            from training.sft import train_sft
+    try:
+        match job.recipe:
+            case SftRecipe():
+                from training.sft import train_sft
 
-            train_sft(job)
-        case RewardModelRecipe():
-            from training.reward_model import train_reward_model
+                train_sft(job)
+            case RewardModelRecipe():
+                from training.reward_model import train_reward_model
 
-            train_reward_model(job)
-        case GrpoRecipe():
-            from training.grpo import train_grpo
+                train_reward_model(job)
+            case GrpoRecipe():
+                from training.grpo import train_grpo
 
-            train_grpo(job)
+                train_grpo(job)
+    finally:
+        _end_progress_bars()
+
+
+def _end_progress_bars() -> None:
+    """Have what is said next begin a line: an error within training leaves the bar's line open."""
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    for bar in list(tqdm._instances):
+        bar.close()
 
 
 def _start(
@@ -111,9 +123,9 @@ def _launch(
     """Train in the processes that accelerate starts."""
     job.folder.path.mkdir(parents=True, exist_ok=True)
     words = launch_words(path_or_name, job.recipe, overrides, machine)
-    code = run_processes(
-        [sys.executable, "-m", "accelerate.commands.launch", *words[2:], *options], job.folder.stop_file
-    )
+    code = run_processes([sys.executable, "-m", "training.start", *words[2:], *options], job.folder.stop_file)
+    if code == BAD_INPUT:
+        raise SystemExit(code)  # one of them has said why
     if code:
         raise InputError(
             f"the training processes ended with status {code}: see their messages above",

@@ -12,7 +12,9 @@ from training.rewards.template import LABELS
 SMALL = (
     "effective_batch=8",
     "trainer.per_device_train_batch_size=8",
+    "trainer.gradient_accumulation_steps=1",
     "trainer.num_generations=4",
+    "trainer.num_generations_eval=null",
     "trainer.max_completion_length=16",
     "trainer.logging_steps=1",
     "trainer.save_steps=4",

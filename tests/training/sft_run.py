@@ -1,10 +1,16 @@
-"""A small SFT run by the command line: data files, a recipe's overrides, the process."""
+"""Small runs by the command line: SFT's data file and overrides, a run's command, its process and its log."""
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
+from typing import Any
+
+from training.checkpoints import why_not_whole
 
 ROOT = Path(__file__).parents[2]
 WORDS = "बुखार खांसी सिर दर्द रोगी मधुमेह रक्त शर्करा इंसुलिन वात पित्त कफ त्रिफला हरड़ आँवला उत्तर".split()
@@ -43,6 +49,11 @@ def sft_command(base: Path, data: Path, output: Path, *more: str, recipe: str = 
         "trainer.logging_steps=1",
         *more,
     ]
+    return run_command(recipe, overrides)
+
+
+def run_command(recipe: str, overrides: list[str]) -> list[str]:
+    """`himed-train run` of a recipe."""
     words = [sys.executable, "-m", "training.cli", "run", recipe]
     for override in overrides:
         words += ["--set", override]
@@ -54,6 +65,50 @@ def run(command: list[str], timeout: float = 300) -> "subprocess.CompletedProces
     return subprocess.run(
         command, capture_output=True, text=True, timeout=timeout, check=False, env=environment(), cwd=ROOT
     )
+
+
+def kill_at(command: list[str], checkpoint: Path, seconds: float = 240) -> str:
+    """Start a command, SIGKILL it as soon as a checkpoint is whole, and see all that it started end.
+
+    Args:
+        command: what to start.
+        checkpoint: a trainer's ``checkpoint-N``.
+        seconds: until it must be whole.
+
+    Returns:
+        What the command and its processes wrote to stdout and stderr.
+    """
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",  # it may be killed amid a letter
+        env=environment(),
+        cwd=ROOT,
+    )
+    said: list[str] = []
+    # Read all along, or a full pipe would stop the command; the pipe ends with the last process that holds it.
+    reader = threading.Thread(target=lambda: said.extend(process.stdout or ()), daemon=True)
+    reader.start()
+    end = time.monotonic() + seconds
+    while why_not_whole(checkpoint) is not None and process.poll() is None and time.monotonic() < end:
+        time.sleep(0.02)
+    process.kill()
+    status = process.wait()
+    reader.join(60)
+    text = "".join(said)
+    assert not reader.is_alive(), f"a process that it started is left: {text[-3000:]}"
+    assert status == -signal.SIGKILL, f"it ended before it was killed: {text[-3000:]}"
+    assert why_not_whole(checkpoint) is None, f"it takes too long: {text[-3000:]}"
+    return text
+
+
+def log_of(output: Path) -> list[dict[str, Any]]:
+    """The lines that a run has logged for its steps, up to the newest checkpoint."""
+    newest = max(output.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2]))
+    history = json.loads((newest / "trainer_state.json").read_text(encoding="utf-8"))["log_history"]
+    return [line for line in history if "loss" in line]
 
 
 def environment() -> dict[str, str]:

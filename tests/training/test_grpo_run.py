@@ -1,11 +1,6 @@
 """GRPO runs on a tiny model: weights that reach the trainer, guards that stop it, adapters that are kept."""
 
 import json
-import os
-import signal
-import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +8,7 @@ from typing import Any
 import pytest
 from grpo_sample import build_reward_model, curriculum_overrides, dsr_overrides, wide_checkpoint
 from local_endpoint import LocalEndpoint, failure
-from sft_run import ROOT, environment, run
+from sft_run import kill_at, log_of, run, run_command
 
 from app.errors import InputError
 from training.checkpoints import read_lineage
@@ -46,20 +41,6 @@ def base(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Pat
 @pytest.fixture(scope="module")
 def reward_model(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_reward_model(tiny_checkpoint, tmp_path_factory.mktemp("reward-model"))
-
-
-def command(recipe: str, overrides: list[str]) -> list[str]:
-    words = [sys.executable, "-m", "training.cli", "run", recipe]
-    for override in overrides:
-        words += ["--set", override]
-    return words
-
-
-def log_of(output: Path) -> list[dict[str, Any]]:
-    """The lines that were logged for the steps, up to the newest checkpoint."""
-    newest = max(output.glob("checkpoint-*"), key=lambda folder: int(folder.name.rpartition("-")[2]))
-    history = json.loads((newest / "trainer_state.json").read_text(encoding="utf-8"))["log_history"]
-    return [line for line in history if "loss" in line]
 
 
 def test_a_curriculum_stage_trains_the_full_weights_and_logs_how_it_fares(base: Path, tmp_path: Path) -> None:
@@ -116,8 +97,8 @@ def test_a_killed_dsr_run_goes_on_and_its_adapter_is_kept_and_merged(
 
     steps, output = 10, tmp_path / "out"
     overrides = dsr_overrides(base, reward_model, tmp_path, output, f"trainer.max_steps={steps}")
-    words = command("demo/dsr-rl", overrides)
-    _kill_at(words, output / "checkpoint-4")
+    words = run_command("demo/dsr-rl", overrides)
+    kill_at(words, output / "checkpoint-4")
     first = (output / "reward_before.json").read_bytes()
     assert not (output / "adapter").exists()
     done = run(words)
@@ -158,7 +139,7 @@ def test_a_fixed_weight_stays_and_a_guard_stops_the_run_in_one_line(
     fixed = ("reward.schedule.kind=fixed", "reward.schedule.start=0.5", "reward.schedule.end=0.5", "measure_prompts=0")
     stop = ("trainer.max_steps=6", "guards.action=stop", "guards.window=5", "guards.max_cut_off=0.0")
     output = tmp_path / "out"
-    done = run(command("demo/dsr-rl", dsr_overrides(base, reward_model, tmp_path, output, *fixed, *stop)))
+    done = run(run_command("demo/dsr-rl", dsr_overrides(base, reward_model, tmp_path, output, *fixed, *stop)))
     assert done.returncode == 2, done.stderr[-3000:]
     (error,) = [line for line in done.stderr.splitlines() if "error:" in line]
     assert "field 'guards': the run was stopped: share of completions that end at the token limit" in error
@@ -188,17 +169,3 @@ def test_a_judge_rewards_and_stops_the_run_when_it_fails(base: Path, tmp_path: P
         overrides = curriculum_overrides(base, tmp_path, tmp_path / "failed", judge, "trainer.max_steps=4")
         with pytest.raises(InputError, match=r"'reward\.accuracy': the judge judge at http.*no such model.*resume"):
             run_recipe("demo/rl-high", overrides)
-
-
-def _kill_at(words: list[str], checkpoint: Path) -> None:
-    """Start a command and SIGKILL it as soon as a checkpoint is whole."""
-    process = subprocess.Popen(
-        words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment(), cwd=ROOT
-    )
-    end = time.monotonic() + 120
-    while not (checkpoint / "trainer_state.json").exists():
-        assert process.poll() is None, process.communicate()[1][-3000:]
-        assert time.monotonic() < end, "it takes too long"
-        time.sleep(0.02)
-    os.kill(process.pid, signal.SIGKILL)
-    process.communicate(timeout=60)
