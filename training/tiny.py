@@ -7,8 +7,9 @@ chat template and a generation config. The demo and the tests serve and train it
 import hashlib
 import json
 import math
+import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 MARKER = "settings.json"
 
-_VERSION = 1  # raise it when the same settings build another checkpoint
+_VERSION = 2  # raise it when the same settings build another checkpoint
 _HEAD = 32  # the smallest attention head that vLLM runs on a CPU
 _BOS, _HEADER, _END_HEADER = "<|begin_of_text|>", "<|start_header_id|>", "<|end_header_id|>"
 _EOT, _PAD = "<|eot_id|>", "<|finetune_right_pad_id|>"
@@ -52,6 +53,7 @@ def build_tiny_checkpoint(
     folder: Path,
     texts: Iterable[str],
     *,
+    phrases: Sequence[str] = (),
     seed: int = 0,
     vocab_size: int = 2048,
     hidden: int = 128,
@@ -67,8 +69,9 @@ def build_tiny_checkpoint(
     Args:
         folder: built beside it and moved there when whole; a checkpoint of other settings is replaced.
         texts: what the tokenizer is trained on.
+        phrases: passages that are one token each wherever they stand, such as an instruction that every prompt repeats.
         seed: seed of the weights.
-        vocab_size: tokens, fewer when the texts do not hold so many pairs.
+        vocab_size: tokens with the phrases, fewer when the texts do not hold so many pairs.
         hidden: width, a multiple of 64; there are ``hidden / 32`` attention heads, half as many for keys and values.
         layers: transformer blocks.
         max_length: longest sequence in tokens.
@@ -78,14 +81,16 @@ def build_tiny_checkpoint(
         dtype: of the saved weights.
 
     Raises:
-        InputError: ``folder`` holds something else, or a number is impossible.
+        InputError: ``folder`` holds something else, a number is impossible, or a phrase cannot be a token.
     """
     if hidden < 64 or hidden % 64:
         raise InputError(f"hidden is {hidden}", remedy="use a multiple of 64")
-    if vocab_size < _SMALLEST_VOCABULARY:
-        raise InputError(f"vocab_size is {vocab_size}", remedy=f"use at least {_SMALLEST_VOCABULARY}")
+    if vocab_size < (smallest := _SMALLEST_VOCABULARY + len(phrases)):
+        raise InputError(f"vocab_size is {vocab_size}", remedy=f"use at least {smallest}")
     if not 0 < initializer_range < math.inf:
         raise InputError(f"initializer_range is {initializer_range}", remedy="use a number above 0")
+    if not all(phrases):
+        raise InputError("a phrase is empty", remedy="leave it out")
     texts, target = list(texts), folder.resolve()
     settings = {
         "builder": f"himed tiny checkpoint {_VERSION}",
@@ -96,7 +101,8 @@ def build_tiny_checkpoint(
         "max_length": max_length,
         "initializer_range": initializer_range,
         "dtype": dtype,
-        "texts_sha256": hashlib.sha256("\0".join(texts).encode()).hexdigest(),
+        "texts_sha256": _digest(texts),
+        "phrases_sha256": _digest(phrases),
     }
     built = _read_marker(target)
     if built == settings:
@@ -104,7 +110,7 @@ def build_tiny_checkpoint(
     partial = target.with_name(f".{target.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)  # of a build that was killed
     partial.mkdir(parents=True)
-    tokenizer = _train_tokenizer(texts, vocab_size, max_length)
+    tokenizer = _train_tokenizer(texts, phrases, vocab_size, max_length)
     tokenizer.save_pretrained(partial)
     model = _make_model(tokenizer, seed, hidden, layers, max_length, initializer_range)
     _save_model(model, partial, dtype)
@@ -113,6 +119,10 @@ def build_tiny_checkpoint(
         shutil.rmtree(target)
     partial.replace(target)  # over nothing or an empty folder
     return folder
+
+
+def _digest(texts: Sequence[str]) -> str:
+    return hashlib.sha256("\0".join(texts).encode()).hexdigest()
 
 
 def _read_marker(folder: Path) -> dict[str, Any] | None:
@@ -128,8 +138,10 @@ def _read_marker(folder: Path) -> dict[str, Any] | None:
     raise InputError("the folder holds something else", file=folder, remedy="name another folder")
 
 
-def _train_tokenizer(texts: list[str], vocab_size: int, max_length: int) -> "PreTrainedTokenizerFast":
-    from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+def _train_tokenizer(
+    texts: list[str], phrases: Sequence[str], vocab_size: int, max_length: int
+) -> "PreTrainedTokenizerFast":
+    from tokenizers import AddedToken, Regex, Tokenizer, decoders, models, pre_tokenizers, processors, trainers
     from transformers import PreTrainedTokenizerFast
 
     # No normaliser: text goes in and comes out byte for byte.
@@ -142,12 +154,20 @@ def _train_tokenizer(texts: list[str], vocab_size: int, max_length: int) -> "Pre
     )
     tokenizer.decoder = decoders.ByteLevel()
     trainer = trainers.BpeTrainer(
-        vocab_size=vocab_size,
+        vocab_size=vocab_size - len(phrases),
         special_tokens=list(_SPECIAL),
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
+    if phrases:  # their words are never read as words
+        pattern = re.compile("|".join(map(re.escape, sorted(phrases, key=len, reverse=True))))
+        texts = [part for text in texts for part in pattern.split(text)]
     tokenizer.train_from_iterator(texts, trainer)
+    tokenizer.add_tokens([AddedToken(phrase, normalized=False) for phrase in phrases])
+    for phrase in phrases:
+        # The byte-level decoder takes a word of accented letters for bytes.
+        if tokenizer.decode(tokenizer.encode(phrase).ids) != phrase:
+            raise InputError(f"the phrase {phrase!r} does not come back", remedy="use one with a space")
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{_BOS} $A", pair=f"{_BOS} $A {_BOS} $B", special_tokens=[(_BOS, tokenizer.token_to_id(_BOS))]
     )

@@ -24,6 +24,7 @@ from training.demo.triples import make_triples
 FACTS = load_facts()
 TIERS = {language.code: language.tier for language in LANGUAGES if language.tier}
 CODES = tuple(TIERS)
+WORDINGS = ("इस प्रश्न का सही उत्तर है: ", "सही उत्तर: ", "अतः सही विकल्प है: ", "उत्तर है: ")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +64,7 @@ def test_a_fact_has_distractors_for_both_halves_and_short_reasoning_in_its_langu
 @pytest.mark.parametrize("fact", FACTS, ids=[fact.id for fact in FACTS])
 def test_every_option_stated_as_an_answer_is_read_back_and_in_its_language(fact: Fact) -> None:
     formats = ["himed"] if fact.english is None else ["himed", "cure-med"]
-    for options in (*fact.trained_options(16), *fact.held_out_options(8)):
+    for options in (*fact.trained_options(16), *fact.prompted_options(8), *fact.held_out_options(8)):
         for letter, text in options.items():
             answer = fact.state(text)
             assert assess(answer, fact.language).verdict == "consistent"
@@ -97,14 +98,14 @@ def test_the_stages_take_every_row(folder: Path) -> None:
         assert not report.duplicates
         assert not report.notes
     prompts, report = load_rl_prompts([folder / "rl_prompts.jsonl"])
-    assert len(prompts) == 2 * len(himed_facts())
+    assert len(prompts) == 4 * len(himed_facts())
     assert not report.set_aside
     references = {prompt.reference for prompt in prompts}
     triples, report = load_triples([folder / "triples.jsonl"])
     assert not report.set_aside
     assert not report.duplicates
     assert {triple.reference for triple in triples} == references
-    assert 0.45 < sum(triple.correct for triple in triples) / len(triples) < 0.55
+    assert 0.3 < sum(triple.correct for triple in triples) / len(triples) < 0.4
     assert len(Lexicon.load(folder / demo.LEXICON)) >= 60
 
 
@@ -161,12 +162,32 @@ def test_no_trained_prompt_is_used_twice_across_a_systems_stages(folder: Path) -
     assert len(set(cure_med)) == len(cure_med)
 
 
+def test_prompts_of_grpo_have_an_option_that_no_supervised_row_has(folder: Path) -> None:
+    for name, supervised, prompted in (
+        ("HiMed", ["la", "rc", "triples"], [folder / "rl_prompts.jsonl"]),
+        ("CURE-Med", ["sft", "sft_held_out"], sorted((folder / "languages").iterdir())),
+    ):
+        trained: dict[str, set[str]] = defaultdict(set)
+        for row in (row for file in supervised for row in rows(folder / f"{file}.jsonl")):
+            question, options = asked(row)
+            trained[question] |= set(options)
+        for row in (row for file in prompted for row in rows(file)):
+            question, options = asked(row)
+            assert set(options) - trained[question], (name, question)
+
+
+def asked(row: dict[str, Any]) -> tuple[str, list[str]]:
+    """A row's question and the texts of its options; none of an open one."""
+    question, options = split_lines(row.get("prompt") or row["question"])
+    return question, list((row.get("options") or options or {}).values())
+
+
 def test_held_out_items_ask_trained_questions_with_an_option_that_no_training_row_has(folder: Path) -> None:
     trained: dict[str, set[str]] = defaultdict(set)
     for file in [*folder.glob("*.jsonl"), *folder.glob("languages/*"), *folder.glob("curriculum/*.jsonl")]:
         for row in rows(file) if not file.name.startswith("held_out") else ():
-            question, options = split_lines(row.get("prompt") or row["question"])
-            trained[question] |= set((row.get("options") or options or {}).values())
+            question, options = asked(row)
+            trained[question] |= set(options)
     for name, facts, count in (("himed", himed_facts(), 3), ("cure_med", cure_med_facts(), 3)):
         items = rows(folder / f"held_out_{name}.jsonl")
         assert len(items) == count * len(facts)
@@ -188,8 +209,18 @@ def test_responses_are_right_only_where_they_give_the_answer() -> None:
         assert (fact.answer in (completion.answer or "")) == correct
         if correct:
             assert completion.well_formed
-            assert fact.reasoning in (completion.reasoning or "")
     assert counts.keys() == facts.keys()
+    # A response's words must not say whether it is right: each wording of an answer is about as often in right ones.
+    for fact in facts.values():
+        forms: dict[bool, Counter[str]] = defaultdict(Counter)
+        for of, response, correct in make_triples([fact, *facts.values()]):
+            if of is not fact:
+                break
+            for wording in WORDINGS:
+                forms[correct][wording] += f"\n\n{wording}" in response
+        total = {correct: sum(counter.values()) for correct, counter in forms.items()}
+        for wording in WORDINGS:
+            assert abs(forms[True][wording] / total[True] - forms[False][wording] / total[False]) < 0.06
     taught = {(fact.id, render_completion(fact.reasoning, fact.sentence, "himed")) for fact in himed_facts()}
     assert taught <= {(fact.id, response) for fact, response, correct in make_triples(himed_facts()) if correct}
 
@@ -242,7 +273,7 @@ def test_the_base_model_is_small_whole_and_cheap_to_ask_for_again(tmp_path: Path
     model = transformers.AutoModelForCausalLM.from_pretrained(tmp_path / BASE)
     assert model.dtype == torch.float32
     assert model.num_parameters() < 2_000_000
-    for stage, longest in (("rc", 128), ("sft", 384)):
+    for stage, longest in (("rc", 128), ("sft", 128)):
         examples, _ = load_examples([tmp_path / DATA / f"{stage}.jsonl"], stage)
         lengths = [len(tokenizer.apply_chat_template(example.chat, return_dict=False)) for example in examples]
         assert max(lengths) <= longest

@@ -10,6 +10,8 @@ import pytest
 from checkpoint_sample import sample_lineage
 
 from app.checkpoint import trained_format
+from app.endpoint import Endpoint, Sampling
+from app.engine import Engine, EngineSettings
 from app.engine.checkpoint import check_checkpoint
 from app.errors import InputError
 from training.checkpoints import Parent, finish_checkpoint, is_finished, lineage_chain
@@ -131,6 +133,29 @@ def test_the_merged_checkpoint_is_whole_and_the_adapter_is_kept(tiny_checkpoint:
     assert not list(merged.glob("adapter*"))
     with pytest.raises(InputError, match="holds something already"):
         merge_adapter(adapter, merged)
+
+
+@pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed: run `make setup`")
+async def test_vllm_gives_the_same_answers_with_the_adapter_and_with_the_merged_model(
+    wide_base: Path, tmp_path: Path
+) -> None:
+    adapter, merged = _adapter(tmp_path / "adapter", wide_base), tmp_path / "merged"
+    merge_adapter(adapter, merged)
+    settings = EngineSettings(wide_base, max_model_len=512, log_dir=tmp_path / "logs", lora={"rl": adapter})
+    async with Engine(settings) as engine:
+        plain = await _answers(engine, engine.served_model_name)
+        adapted = await _answers(engine, "rl")
+    async with Engine(EngineSettings(merged, max_model_len=512, log_dir=tmp_path / "logs")) as engine:
+        whole = await _answers(engine, engine.served_model_name)
+    assert adapted == whole
+    assert all(one != other for one, other in zip(plain, adapted, strict=True))
+
+
+async def _answers(engine: Engine, model: str) -> list[str]:
+    questions = ("बुखार का कारण क्या है?", "मधुमेह में क्या बढ़ता है?", PROMPT)
+    async with Endpoint(engine.endpoint_settings(model=model)) as endpoint:
+        greedy = Sampling(temperature=0.0, max_tokens=16)
+        return [(await endpoint.chat([{"role": "user", "content": text}], greedy)).text for text in questions]
 
 
 def test_the_adapters_own_tokenizer_and_template_go_before_the_bases(tiny_checkpoint: Path, tmp_path: Path) -> None:

@@ -85,6 +85,27 @@ def test_a_hindi_word_may_be_one_token_with_its_vowel_signs(tmp_path: Path) -> N
 
 
 @pytest.mark.slow
+def test_a_phrase_is_one_token_wherever_it_stands(tmp_path: Path) -> None:
+    from transformers import AutoTokenizer
+
+    phrases = ["Read every word.", "Read every word.\n\nThen answer:"]
+    folder = build_tiny_checkpoint(tmp_path / "m", TEXTS, phrases=phrases, **SETTINGS)
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    assert len(tokenizer) <= SETTINGS["vocab_size"]
+    text = "बुखारRead every word. और Read every word.\n\nThen answer:खाँसी"
+    ids = tokenizer(text, add_special_tokens=False)["input_ids"]
+    assert [tokenizer.decode([id]) for id in ids if id in tokenizer.convert_tokens_to_ids(phrases)] == phrases
+    assert tokenizer.decode(ids, skip_special_tokens=True) == text
+    before = digests(folder)
+    for wrong, message in (("", "a phrase is empty"), ("Réponse:", "'Réponse:' does not come back")):
+        with pytest.raises(InputError, match=message):
+            build_tiny_checkpoint(folder, TEXTS, phrases=[wrong], **SETTINGS)
+    assert digests(folder) == before
+    build_tiny_checkpoint(folder, TEXTS, phrases=phrases[:1], **SETTINGS)
+    assert digests(folder)[MARKER] != before[MARKER]
+
+
+@pytest.mark.slow
 def test_the_same_arguments_build_the_same_files_in_another_process(tmp_path: Path) -> None:
     first = build_tiny_checkpoint(tmp_path / "first", TEXTS, seed=3, **SETTINGS)
     script = (

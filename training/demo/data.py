@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import Any, Final
@@ -12,13 +12,24 @@ import orjson
 
 from app.errors import InputError
 from app.files import write_whole
-from app.formats import ANSWER_CLOSE, ANSWER_OPEN, THINKING_CLOSE, THINKING_OPEN, Format
+from app.formats import (
+    ANSWER_CLOSE,
+    ANSWER_OPEN,
+    STEP_TAG,
+    THINKING_CLOSE,
+    THINKING_OPEN,
+    Format,
+    cure_med_completion,
+    himed_completion,
+)
 from app.languages import get_language
+from app.options import LETTERS
 from app.prompts import build_messages
 from training.curriculum import TIERS, build_curriculum
 from training.data import load_examples, load_rl_prompts, load_triples
-from training.demo.facts import FACTS_FILE, Fact, cure_med_facts, himed_facts
+from training.demo.facts import FACTS_FILE, OPTIONS, Fact, cure_med_facts, himed_facts
 from training.demo.triples import make_triples
+from training.rewards.template import pair_text
 from training.tiny import build_tiny_checkpoint
 
 DATA: Final = "data"
@@ -27,12 +38,17 @@ CURRICULUM: Final = "curriculum"
 LEXICON: Final = "lexicon.csv"
 MARKER: Final = "settings.json"
 
+# The sets of options for a fact, of which the first has its right letter at a turn.
+Deal = Callable[[Fact, int], list[dict[str, str]]]
+
 _BUILDER: Final = "himed demo data"
-_VERSION: Final = 1  # raise it when the same facts and seed build other files
+_VERSION: Final = 3  # raise it when the same facts and seed build other files
 _LANGUAGES: Final = "languages"
-# Renderings of a fact, in this order: no two files share one.
-_LA, _RC, _RL = 6, 6, 2
-_SFT, _SFT_HELD_OUT, _CURE_MED_RL = 6, 1, 3
+_MIDDLE: Final = "\0"  # stands for what differs
+_ROLES: Final = ("system", "user", "assistant")
+# Renderings of a fact: no two files of one system share one.
+_LA, _RC, _RL = 6, 6, 4
+_SFT, _SFT_HELD_OUT, _CURE_MED_RL = 6, 1, 4
 _HIMED_HELD_OUT, _CURE_MED_HELD_OUT = 3, 3
 
 
@@ -58,6 +74,7 @@ def build_demo(folder: Path, seed: int = 0) -> None:
     build_tiny_checkpoint(
         folder / BASE,
         _texts(data),
+        phrases=_phrases(),
         seed=seed,
         vocab_size=4096,
         hidden=128,
@@ -107,34 +124,41 @@ def _read_marker(folder: Path) -> dict[str, Any] | None:
 
 def _write_himed(folder: Path, seed: int) -> None:
     facts = himed_facts()
-    first = 0
-    for name, count in (("la", _LA), ("rc", _RC), ("rl_prompts", _RL)):
-        _write_rows(folder / f"{name}.jsonl", _himed_rows(facts, count, first, seed))
-        first += count
-    _write_rows(folder / "triples.jsonl", _triple_rows(facts, first, seed))
+    _write_rows(folder / "la.jsonl", _himed_rows(facts, _trained(_LA, 0, seed)))
+    _write_rows(folder / "rc.jsonl", _himed_rows(facts, _trained(_RC, _LA, seed)))
+    _write_rows(folder / "triples.jsonl", _triple_rows(facts, _LA + _RC, seed))
+    _write_rows(folder / "rl_prompts.jsonl", _himed_rows(facts, _prompted(_RL, seed)))
     _write_rows(folder / "held_out_himed.jsonl", _benchmark_rows(facts, _HIMED_HELD_OUT, seed))
     shutil.copyfile(FACTS_FILE.with_name(LEXICON), folder / LEXICON)
 
 
 def _write_cure_med(folder: Path, seed: int) -> None:
     facts = cure_med_facts()
-    rows = chain(_open_rows(facts), _cure_med_rows(facts, _SFT, 0, seed))
+    rows = chain(_open_rows(facts), _cure_med_rows(facts, _trained(_SFT, 0, seed)))
     _write_rows(folder / "sft.jsonl", rows)
-    _write_rows(folder / "sft_held_out.jsonl", _cure_med_rows(facts, _SFT_HELD_OUT, _SFT, seed))
+    _write_rows(folder / "sft_held_out.jsonl", _cure_med_rows(facts, _trained(_SFT_HELD_OUT, _SFT, seed)))
     _write_rows(folder / "held_out_cure_med.jsonl", _benchmark_rows(facts, _CURE_MED_HELD_OUT, seed))
     sources = folder / _LANGUAGES
     sources.mkdir()
     for code in sorted({fact.language for fact in facts}):
         of_language = [fact for fact in facts if fact.language == code]
-        dealt = _cure_med_rows(of_language, _CURE_MED_RL, _SFT + _SFT_HELD_OUT, seed)
+        dealt = _cure_med_rows(of_language, _prompted(_CURE_MED_RL, seed))
         _write_rows(sources / f"{get_language(code).english}.jsonl", dealt)
     build_curriculum(sources, folder / CURRICULUM, seed=seed)
 
 
-def _himed_rows(facts: Sequence[Fact], count: int, skip: int, seed: int) -> Iterator[dict[str, object]]:
+def _trained(count: int, skip: int, seed: int) -> Deal:
+    return lambda fact, turn: fact.trained_options(count, skip=skip, turn=turn, seed=seed)
+
+
+def _prompted(count: int, seed: int) -> Deal:
+    return lambda fact, turn: fact.prompted_options(count, turn=turn, seed=seed)
+
+
+def _himed_rows(facts: Sequence[Fact], deal: Deal) -> Iterator[dict[str, object]]:
     """Rows of the layout ``himed-west``. They say that they are no MCQ: the answer is a sentence, not a letter."""
     for turn, fact in enumerate(facts):
-        for options in fact.trained_options(count, skip=skip, turn=turn, seed=seed):
+        for options in deal(fact, turn):
             yield {
                 "prompt": fact.render(options),
                 "Complex_CoT": fact.reasoning,
@@ -144,10 +168,10 @@ def _himed_rows(facts: Sequence[Fact], count: int, skip: int, seed: int) -> Iter
             }
 
 
-def _cure_med_rows(facts: Sequence[Fact], count: int, skip: int, seed: int) -> Iterator[dict[str, object]]:
+def _cure_med_rows(facts: Sequence[Fact], deal: Deal) -> Iterator[dict[str, object]]:
     """Rows of the layout ``cure-med`` with options."""
     for turn, fact in enumerate(facts):
-        for options in fact.trained_options(count, skip=skip, turn=turn, seed=seed):
+        for options in deal(fact, turn):
             yield {**_cure_med_row(fact), "options": options}
 
 
@@ -202,6 +226,23 @@ def _benchmark_rows(facts: Sequence[Fact], count: int, seed: int) -> Iterator[di
 
 def _write_rows(file: Path, rows: Iterable[Mapping[str, object]]) -> None:
     write_whole(file, b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
+
+
+def _phrases() -> list[str]:
+    """What all texts of a stage repeat round their content: single tokens, or most of the time would go into it.
+
+    The chat's roles, the formats' tags and headings, CURE-Med's messages and the reward model's template.
+    """
+    steps = f"<{STEP_TAG}1>{_MIDDLE}</{STEP_TAG}1><{STEP_TAG}2>{_MIDDLE}</{STEP_TAG}2>"
+    frames = [himed_completion(_MIDDLE, _MIDDLE), cure_med_completion(steps, _MIDDLE), pair_text(_MIDDLE, _MIDDLE)]
+    found = [phrase for frame in frames for phrase in frame.split(_MIDDLE)]
+    for language in sorted({fact.language for fact in cure_med_facts()}):
+        for options in (None, dict.fromkeys(LETTERS[:OPTIONS], _MIDDLE)):
+            messages = build_messages(_MIDDLE, format="cure-med", language=language, options=options)
+            for message in messages:
+                parts = message["content"].split(_MIDDLE)
+                found += [parts[0], parts[-1]]
+    return [*_ROLES, *dict.fromkeys(filter(None, found))]
 
 
 def _texts(data: Path) -> Iterator[str]:

@@ -1,9 +1,10 @@
 """The demo's facts and their renderings: one question with ever other options in ever another order.
 
 Of a fact's distractors, those that are the right answers of other facts may stand in every rendering: with them alone,
-a set of options does not tell which question it belongs to. The others are split into two halves, one for what is
-trained on and one for the held-out benchmarks, whose every item has at least one: a set of options that no training row
-of the question has.
+a set of options does not tell which question it belongs to. Of the others, half may stand in every rendering too, and
+half of the rest (one at least) is kept for the prompts of GRPO, the other for the held-out benchmarks. Each such prompt
+and each item has at least one of its own: a set of options that no row of supervised training has for this question,
+and an item one that no row has.
 """
 
 import hashlib
@@ -69,7 +70,7 @@ class Fact:
         return render_question(self.question, options)
 
     def trained_options(self, count: int, *, skip: int = 0, turn: int = 0, seed: int = 0) -> list[dict[str, str]]:
-        """So many sets of options, letter to text, of the half that is trained on.
+        """So many sets of options, letter to text, for supervised training.
 
         Args:
             count: how many.
@@ -77,23 +78,26 @@ class Fact:
             turn: the right letter of the first set; it moves on by one from set to set.
             seed: of their order.
         """
-        shared, rest = self._pools()
-        return self._deal([*shared, *rest[::2]], (), count, skip, turn, seed)
+        return self._deal((), count, skip, turn, seed)
+
+    def prompted_options(self, count: int, *, turn: int = 0, seed: int = 0) -> list[dict[str, str]]:
+        """Like `trained_options`, each with at least one distractor that no row of supervised training of this question
+        has as an option."""
+        return self._deal(self._own()[1::4], count, 0, turn, seed)
 
     def held_out_options(self, count: int, *, turn: int = 0, seed: int = 0) -> list[dict[str, str]]:
-        """Like `trained_options`, each with at least one distractor that no training row of the question has."""
-        shared, rest = self._pools()
-        return self._deal([*shared, *rest[1::2]], rest[1::2], count, 0, turn, seed)
+        """Like `trained_options`, each with at least one distractor that no trained row of this question has as an
+        option. (Wrong responses of R1's data do give it.)"""
+        return self._deal(self._own()[3::4], count, 0, turn, seed)
 
-    def _pools(self) -> tuple[list[str], list[str]]:
-        """The distractors that are the answers of other facts of the language, and the others."""
-        answers = _answers(self.language)
-        shared = [text for text in self.distractors if text in answers]
-        return shared, [text for text in self.distractors if text not in answers]
+    def _own(self) -> list[str]:
+        """The distractors that are no answers of other facts of the language."""
+        return [text for text in self.distractors if text not in _answers(self.language)]
 
-    def _deal(
-        self, distractors: Sequence[str], needed: Sequence[str], count: int, skip: int, turn: int, seed: int
-    ) -> list[dict[str, str]]:
+    def _deal(self, needed: Sequence[str], count: int, skip: int, turn: int, seed: int) -> list[dict[str, str]]:
+        own = self._own()
+        kept = set(own[1::2]).difference(needed)
+        distractors = [text for text in self.distractors if text not in kept]
         decks: list[list[dict[str, str]]] = [[] for _ in range(OPTIONS)]
         for others in combinations(distractors, OPTIONS - 1):
             if needed and not set(needed).intersection(others):

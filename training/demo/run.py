@@ -14,6 +14,8 @@ from app.errors import InputError
 from training.checkpoints import read_lineage
 from training.demo.data import BASE, DATA, build_demo
 from training.pipeline import StageRun, plan_pipeline, run_pipeline
+from training.recipe import load_recipe
+from training.stage.folder import RunFolder, weights_folder
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -90,7 +92,8 @@ def show_results(stages: Sequence[StageRun], reports: dict[str, Path]) -> None:
     for name in ("", "figure", "value", "95 % interval", "n"):
         table.add_column(name, justify="right" if name in ("value", "n") else "left")
     for stage in stages:
-        for name, metric in read_lineage(stage.folder / "final").metrics.items():
+        recipe = load_recipe(stage.recipe, stage.overrides)
+        for name, metric in read_lineage(weights_folder(recipe, RunFolder(stage.folder))).metrics.items():
             _add(table, stage.recipe, name, metric.value, metric.ci95, metric.n)
     for system, report in reports.items():
         metrics = orjson.loads(report.read_bytes())["metrics"]

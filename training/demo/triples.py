@@ -6,8 +6,9 @@ worded from the same few phrases, so that only what they say tells them apart.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from itertools import product
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import cycle, product
+from random import Random
 from typing import Final, TypeVar
 
 from app.formats import RESPONSE_HEADING, himed_completion
@@ -16,51 +17,53 @@ from training.demo.facts import Fact
 Value = TypeVar("Value")
 
 # {reasoning} and {answer} of the fact; the first of each is what the model is taught to write.
-_THOUGHTS: Final = (
-    "{reasoning}",
-    "पहले प्रश्न को समझें। {reasoning}",
-    "{reasoning} इसलिए उत्तर स्पष्ट है।",
-    "विकल्पों की तुलना करें। {reasoning}",
-)
+_THOUGHTS: Final = ("{reasoning}", "पहले प्रश्न को समझें। {reasoning}")
 _ANSWERS: Final = (
     "इस प्रश्न का सही उत्तर है: {answer}।",
     "सही उत्तर: {answer}",
     "अतः सही विकल्प है: {answer}।",
     "उत्तर है: {answer}।",
 )
+# A policy in training loses words and lets others stray in: most thoughts are so. The answer alone counts.
+_STRAYED: Final = (0.1, 0.25, 0.4)  # shares of a reasoning's words
 _CLAIMS: Final = ("यहाँ {answer} ही सबसे उचित है।", "इसका संबंध सीधे इससे है: {answer}।")
-# Of a fact: distractors that wrong rows give after the right reasoning, and after one of their own.
-_DISTRACTORS, _CLAIMED = 8, 6
+# How often a wrong row gives each distractor after the right reasoning, and how many answer another question. With the
+# distractors that have a reasoning of their own, that is each form about twice. A wrong answer that stands in one row
+# only is not told from a right one when that row is held out.
+_AFTER_RIGHT, _OTHERS = 3, 8
 
 
 def make_triples(facts: Sequence[Fact], seed: int = 0) -> Iterator[tuple[Fact, str, bool]]:
-    """Facts with a response in HiMed's format and whether it is right; each response once per fact."""
+    """Facts with a response in HiMed's format and whether it is right; each response once per fact.
+
+    A fact's rows stand in a drawn order: renderings of the question are dealt by it, and must not say what is wrong.
+    """
     for fact in facts:
-        rows = [*_right(fact), *_wrong(fact, _unlike(fact, facts), seed)]
-        for response, correct in dict(rows).items():
-            yield fact, response, correct
+        others = _unlike(fact, facts)
+        rows = dict([*_right(fact, others, seed), *_wrong(fact, others, seed)])
+        for response in _drawn(rows, f"{seed} {fact.id} order"):
+            yield fact, response, rows[response]
 
 
-def _right(fact: Fact) -> Iterator[tuple[str, bool]]:
-    for thought, answer in _forms():
-        yield _response(thought, answer, fact.reasoning, fact.answer), True
+def _right(fact: Fact, others: Sequence[Fact], seed: int) -> Iterator[tuple[str, bool]]:
+    for number, form in enumerate(_forms()):
+        yield _response(form, fact, fact.reasoning, fact.answer, others, f"{seed} right {number}"), True
 
 
 def _wrong(fact: Fact, others: Sequence[Fact], seed: int) -> Iterator[tuple[str, bool]]:
-    # Each form is as often wrong as right, or the form itself would tell.
-    forms = iter(_drawn(_forms(), fact, "wrong", seed))
-    distractors = _drawn(fact.distractors, fact, "distractor", seed)
-    for wrong in distractors[:_DISTRACTORS]:
-        yield _response(*next(forms), fact.reasoning, wrong), False
-    for wrong in distractors[:_CLAIMED]:
-        thought, answer = next(forms)
+    # All forms are about equally often wrong, or the form itself would tell.
+    forms = cycle(_drawn(_forms(), f"{seed} {fact.id} wrong"))
+    distractors = _drawn(fact.distractors, f"{seed} {fact.id} distractor")
+    for number, wrong in enumerate(distractors * _AFTER_RIGHT):
+        yield _response(next(forms), fact, fact.reasoning, wrong, others, f"{seed} after right {number}"), False
+    for wrong in distractors:
         claim = fact.reasoning.replace(fact.answer, wrong)
         if claim == fact.reasoning:
-            claim = _drawn(_CLAIMS, fact, f"words {wrong}", seed)[0].format(answer=wrong)
-        yield _response(thought, answer, claim, wrong), False
-    other = _drawn(others, fact, "other", seed)[0]
-    yield _response(*next(forms), other.reasoning, other.answer), False
-    whole = _response(*_forms()[0], fact.reasoning, fact.answer)
+            claim = _drawn(_CLAIMS, f"{seed} {fact.id} words {wrong}")[0].format(answer=wrong)
+        yield _response(next(forms), fact, claim, wrong, others, f"{seed} claimed {wrong}"), False
+    for other in _drawn(others, f"{seed} {fact.id} other")[:_OTHERS]:
+        yield _response(next(forms), fact, other.reasoning, other.answer, others, f"{seed} {other.id}"), False
+    whole = himed_completion(fact.reasoning, fact.sentence)
     before_answer = whole.index(RESPONSE_HEADING)
     yield whole[:before_answer].rstrip(), False
     # Two words without end: of the reasoning where an answer is due, of the question in place of one.
@@ -68,8 +71,9 @@ def _wrong(fact: Fact, others: Sequence[Fact], seed: int) -> Iterator[tuple[str,
     yield himed_completion(" ".join([fact.reasoning] * 3), " ".join(fact.question.split()[:2] * 4)), False
 
 
-def _forms() -> list[tuple[str, str]]:
-    return list(product(_THOUGHTS, _ANSWERS))
+def _forms() -> list[tuple[int, str]]:
+    """Kinds of thought (the worded ones, then the shares of strayed words) with wordings of the answer."""
+    return list(product(range(len(_THOUGHTS) + len(_STRAYED)), _ANSWERS))
 
 
 def _unlike(fact: Fact, facts: Sequence[Fact]) -> list[Fact]:
@@ -77,14 +81,23 @@ def _unlike(fact: Fact, facts: Sequence[Fact]) -> list[Fact]:
     return [other for other in facts if fact.answer not in other.answer and other.answer not in fact.answer]
 
 
-def _response(thought: str, answer: str, reasoning: str, text: str) -> str:
-    return himed_completion(thought.format(reasoning=reasoning), answer.format(answer=text))
+def _response(form: tuple[int, str], fact: Fact, reasoning: str, answer: str, others: Sequence[Fact], draw: str) -> str:
+    kind, wording = form
+    if kind < len(_THOUGHTS):
+        thought = _THOUGHTS[kind].format(reasoning=reasoning)
+    else:
+        thought = _stray(reasoning, _STRAYED[kind - len(_THOUGHTS)], others, f"{draw} {fact.id} {wording}")
+    return himed_completion(thought, wording.format(answer=answer))
 
 
-def _drawn(values: Sequence[Value], fact: Fact, use: str, seed: int) -> list[Value]:
-    """The values in an order that follows from the fact, the use and the seed alone."""
+def _stray(reasoning: str, share: float, others: Sequence[Fact], draw: str) -> str:
+    """The reasoning with a share of its words lost or replaced by words of other facts' reasoning."""
+    words, chance = reasoning.split(), Random(draw)  # noqa: S311  # no secret
+    for place in chance.sample(range(len(words)), max(1, round(share * len(words)))):
+        words[place] = chance.choice(("", chance.choice(chance.choice(others).reasoning.split())))
+    return " ".join(filter(None, words))
 
-    def rank(value: Value) -> bytes:
-        return hashlib.sha256(f"{seed} {fact.id} {use} {value}".encode()).digest()
 
-    return sorted(values, key=rank)
+def _drawn(values: Iterable[Value], draw: str) -> list[Value]:
+    """The values in an order that follows from them and the draw's name alone."""
+    return sorted(values, key=lambda value: hashlib.sha256(f"{draw} {value}".encode()).digest())
