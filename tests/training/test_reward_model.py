@@ -266,4 +266,4 @@ def test_two_deepspeed_processes_learn_with_a_random_head_and_predict_every_row_
     assert head.shape == (2, 128)
     assert 0.2 < head.std() < 0.4  # the tiny model's initializer_range is 0.3; steps of 1e-3 move it little
     assert (read_lineage(output / "final").metrics["accuracy"].value or 0) >= 0.9
-    assert_the_verifier_agrees(output, data, 0.1)  # bfloat16 here, float32 there
+    assert_the_verifier_agrees(output, data, 0.25)  # bfloat16 here, float32 there; a wrong order is off by 1
