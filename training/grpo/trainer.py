@@ -223,7 +223,7 @@ def scoring_completions_only() -> Iterator[None]:
     """Have TRL apply the output layer to the tokens of completions alone on a CPU too, as it does on a GPU.
 
     Where it has no Triton it scores every token of the prompt as well, for the sake of devices that compile for a
-    fixed shape, and throws the result away: a third of a step of the demo. The log-probabilities are the same.
+    fixed shape, and throws the result away.
     """
     from trl.trainer import utils
 
