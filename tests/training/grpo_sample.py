@@ -2,11 +2,15 @@
 
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+import pytest
 from sft_run import write_rows
 
 from training.rewards.judge_cache import ScoreCache
+from training.rewards.schedule import WeightSchedule
 from training.rewards.template import LABELS
 
 SMALL = (
@@ -81,6 +85,17 @@ def build_reward_model(tiny: Path, folder: Path) -> Path:
         LlamaForSequenceClassification(config).save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return folder
+
+
+def assert_on_schedule(lines: Sequence[Mapping[str, Any]], steps: int) -> None:
+    """Every step is logged once, with the cosine's weights from 0.1 to 0.9, and TRL learns from the weighted sum."""
+    assert [line["step"] for line in lines] == list(range(1, steps + 1))
+    schedule = WeightSchedule("cosine", 0.1, 0.9)
+    for line in lines:
+        expected = schedule.at(line["step"] - 1, steps)
+        assert (line["weight/task"], line["weight/scaffold"]) == pytest.approx((expected.task, expected.scaffold))
+        weighted = expected.task * line["reward/task"] + expected.scaffold * line["reward/scaffold"]
+        assert line["reward"] == pytest.approx(weighted, abs=1e-5)
 
 
 def add_scores(file: Path, process: int) -> None:
