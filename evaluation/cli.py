@@ -103,8 +103,8 @@ def _run(plan: "Plan", settings: "Settings") -> int:
 
     from app.engine.errors import EngineError
     from app.errors import InputError
+    from app.schema import open_database
     from evaluation.command import describe
-    from evaluation.results.schema import open_database
     from evaluation.runner import Runner, RunStoppedError
 
     _tell(f"{plan.benchmark.name}: {len(plan.items)} of {len(plan.benchmark.items)} items, {_left_out(plan)}")

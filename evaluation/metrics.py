@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from app.languages import get_language
+from app.tables import RunRow
 from evaluation.benchmarks.item import Item, best_constant_answer, chance_accuracy
 from evaluation.reports.model import Baselines, BenchmarkInfo, Failure, InvalidInfo, Metric, Report, RunInfo
 from evaluation.results.records import JUDGE_SCORERS, Generation, Record, Score, is_imported, load_records
-from evaluation.results.tables import RunRow
 from evaluation.statistics import interval, majority_vote, pass_at_k
 
 

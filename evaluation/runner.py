@@ -13,13 +13,13 @@ from app.database import open_session
 from app.endpoint import Endpoint, EndpointError, EndpointSettings, Reply
 from app.errors import InputError
 from app.settings import Settings
+from app.tables import RunRow, VerdictRow
 from evaluation.benchmarks.item import Item
 from evaluation.imports import PredictionImport
 from evaluation.plan import Plan
 from evaluation.progress import RunProgress
 from evaluation.results.records import JUDGE_SCORERS, Generation, Record, Verdict, load_records
 from evaluation.results.runs import claim_run, count_stored, ensure_benchmark, ensure_model, open_run, release_run
-from evaluation.results.tables import RunRow, VerdictRow
 from evaluation.results.writer import RunWriter
 from evaluation.scorers import score_generation
 from evaluation.scorers.base import read_attempt

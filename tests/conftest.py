@@ -1,18 +1,24 @@
 """Fixtures that all tests share."""
 
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import psycopg
 import pytest
 import pytest_asyncio
+from psycopg import sql
+from sqlalchemy import make_url
+from ulid import ULID
 
 if TYPE_CHECKING:
     from app.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
+# Taken out of the environment: the settings refuse every HIMED_ variable that they do not know.
+POSTGRES = os.environ.pop("HIMED_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 
 
 @pytest.fixture(scope="session")
@@ -22,6 +28,26 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}: set HIMED_DATA_DIR to the releases' folder")
     return folder
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database that lives as long as the test."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'results.db'}"
+        return
+    try:
+        admin = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
+    except psycopg.OperationalError as error:
+        pytest.skip(f"no PostgreSQL server at {make_url(POSTGRES)!r} (HIMED_TEST_POSTGRES names another): {error}")
+    name = f"himed_test_{ULID()}".lower()
+    with admin:
+        admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
+        try:
+            yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
+        finally:
+            # FORCE: a test's engine may still hold pooled connections.
+            admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
 TINY_TEXTS = [

@@ -238,8 +238,8 @@ def _session(db: str | None) -> "Iterator[Session]":
 
 
 def _open(db: str | None) -> "Engine":
+    from app.schema import open_database
     from app.settings import load_settings
-    from evaluation.results.schema import open_database
 
     return open_database(db or load_settings().db, must_exist=True)
 

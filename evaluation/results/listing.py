@@ -10,8 +10,8 @@ from sqlalchemy import case, delete, func, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
 from app.errors import InputError
+from app.tables import BenchmarkRow, GenerationRow, ModelRow, RunRow, ScoreRow
 from evaluation.results.owner import is_worked_on
-from evaluation.results.tables import BenchmarkRow, GenerationRow, ModelRow, RunRow, ScoreRow
 
 Status = Literal["running", "interrupted", "finished", "incomplete"]
 

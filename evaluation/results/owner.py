@@ -5,7 +5,7 @@ import socket
 from datetime import timedelta
 from pathlib import Path
 
-from evaluation.results.tables import RunRow, utc_now
+from app.tables import RunRow, utc_now
 
 # A process of another host that has not said anything for so long is taken for dead.
 STALE = timedelta(minutes=2)

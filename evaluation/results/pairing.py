@@ -9,9 +9,9 @@ from sqlalchemy.orm import Session
 
 from app.errors import InputError
 from app.languages import get_language
+from app.tables import RunRow
 from evaluation.metrics import METRICS, item_values
 from evaluation.results.records import Record, load_records
-from evaluation.results.tables import RunRow
 from evaluation.statistics import Comparison, compare, gap
 
 

@@ -8,8 +8,8 @@ from sqlalchemy import Select, select
 from sqlalchemy.orm import Session
 
 from app.errors import InputError
+from app.tables import GenerationRow, ItemRow, RunItemRow, RunRow, ScoreRow
 from evaluation.benchmarks.item import Item, Kind
-from evaluation.results.tables import GenerationRow, ItemRow, RunItemRow, RunRow, ScoreRow
 
 LAST = "last"
 _LISTED = 5  # runs named in an error

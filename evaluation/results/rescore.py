@@ -9,10 +9,10 @@ from sqlalchemy import Engine
 from app.database import open_session
 from app.errors import InputError
 from app.formats import Format
+from app.tables import RunRow
 from evaluation.progress import RunProgress
 from evaluation.results.owner import is_worked_on
 from evaluation.results.records import load_records
-from evaluation.results.tables import RunRow
 from evaluation.results.writer import replace_scores
 from evaluation.scorers import SCORERS, score_generation
 from evaluation.scorers.base import Scorer

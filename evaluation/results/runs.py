@@ -11,10 +11,10 @@ from ulid import ULID
 
 from app.database import open_session, take_lock
 from app.errors import InputError
+from app.tables import BenchmarkRow, GenerationRow, ItemRow, ModelRow, RunItemRow, RunRow, utc_now
 from app.version import code_version, package_versions
 from evaluation.benchmarks.item import Benchmark, Item
 from evaluation.results.owner import is_worked_on, this_process
-from evaluation.results.tables import BenchmarkRow, GenerationRow, ItemRow, ModelRow, RunItemRow, RunRow, utc_now
 
 
 def ensure_benchmark(engine: Engine, benchmark: Benchmark) -> int:

@@ -13,8 +13,8 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import OperationalError
 
 from app.errors import InputError
+from app.tables import GenerationRow, RunRow, ScoreRow, VerdictRow, utc_now
 from evaluation.results.records import Generation, Score, Verdict
-from evaluation.results.tables import GenerationRow, RunRow, ScoreRow, VerdictRow, utc_now
 
 _FLUSH_SECONDS = 0.5
 _ATTEMPTS, _WAIT_SECONDS = 20, 1.0

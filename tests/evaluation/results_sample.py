@@ -15,8 +15,8 @@ from sqlalchemy import Engine
 from sqlalchemy.orm import Session
 
 from app.database import open_session
-from evaluation.results.schema import open_database
-from evaluation.results.tables import (
+from app.schema import open_database
+from app.tables import (
     BenchmarkRow,
     FeedbackRow,
     GenerationRow,

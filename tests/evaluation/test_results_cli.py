@@ -13,11 +13,8 @@ from results_sample import RUN_A, RUN_B, RUN_EN
 from sqlalchemy import Engine, func, select, update
 from sqlalchemy.orm import Session
 
-from evaluation.results.cli import main
-from evaluation.results.owner import this_process
-from evaluation.results.records import load_records, load_run
-from evaluation.results.schema import open_database
-from evaluation.results.tables import (
+from app.schema import open_database
+from app.tables import (
     BenchmarkRow,
     GenerationRow,
     ItemRow,
@@ -26,6 +23,9 @@ from evaluation.results.tables import (
     ScoreRow,
     VerdictRow,
 )
+from evaluation.results.cli import main
+from evaluation.results.owner import this_process
+from evaluation.results.records import load_records, load_run
 
 Results = Callable[..., tuple[int, str, str]]
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, text
 
-from evaluation.results.schema import HEAD
-from evaluation.results.tables import Base
+from app.schema import HEAD
+from app.tables import Base
 
 PAGE = Path(__file__).parents[2] / "docs" / "results-schema.md"
 QUERIES = re.findall(r"```sql\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)

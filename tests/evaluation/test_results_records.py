@@ -8,9 +8,9 @@ from sqlalchemy import Engine, event, insert
 from sqlalchemy.orm import Session
 
 from app.errors import InputError
+from app.schema import open_database
+from app.tables import GenerationRow, ScoreRow
 from evaluation.results.records import Score, load_records, load_run
-from evaluation.results.schema import open_database
-from evaluation.results.tables import GenerationRow, ScoreRow
 
 
 @pytest.mark.parametrize(

@@ -17,16 +17,16 @@ from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
 from app.errors import InputError
+from app.schema import HEAD, MIGRATIONS, open_database
+from app.tables import Base, RunRow
 from evaluation.results.records import load_records, load_run
-from evaluation.results.schema import HEAD, open_database
-from evaluation.results.tables import Base, RunRow
 
 FIRST_SCHEMA = Path(__file__).parent / "data" / "first-schema.db"
 
 
 def test_the_version_written_down_is_alembics_newest() -> None:
     config = Config()
-    config.set_main_option("script_location", "evaluation.results:migrations")
+    config.set_main_option("script_location", MIGRATIONS)
     assert ScriptDirectory.from_config(config).get_heads() == [HEAD]
 
 
@@ -92,8 +92,7 @@ def test_a_current_database_opens_without_alembic(tmp_path: Path) -> None:
     url = f"sqlite:///{tmp_path / 'results.db'}"
     open_database(url).dispose()
     code = (
-        "import sys; from evaluation.results.schema import open_database; "
-        f"open_database({url!r}); sys.exit('alembic' in sys.modules)"
+        f"import sys; from app.schema import open_database; open_database({url!r}); sys.exit('alembic' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -9,13 +9,13 @@ from sqlalchemy import func, select
 
 from app.database import open_session
 from app.errors import InputError
+from app.schema import open_database
 from app.settings import load_settings
+from app.tables import GenerationRow, RunRow, ScoreRow, VerdictRow
 from evaluation.config import read_config
 from evaluation.metrics import build_report, report_records
 from evaluation.plan import make_plan
 from evaluation.results.records import load_records
-from evaluation.results.schema import open_database
-from evaluation.results.tables import GenerationRow, RunRow, ScoreRow, VerdictRow
 from evaluation.runner import Runner, RunStoppedError
 
 

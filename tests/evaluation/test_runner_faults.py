@@ -13,15 +13,15 @@ from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
 
 from app.errors import InputError
+from app.schema import open_database
 from app.settings import load_settings
+from app.tables import RunRow
 from evaluation.config import read_config
 from evaluation.metrics import build_report, report_records
 from evaluation.plan import make_plan
 from evaluation.results import writer
 from evaluation.results.listing import summarise
 from evaluation.results.runs import count_stored
-from evaluation.results.schema import open_database
-from evaluation.results.tables import RunRow
 from evaluation.runner import Runner
 
 

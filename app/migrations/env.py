@@ -1,4 +1,4 @@
-"""Alembic's entry: migrates on the connection, and in the transaction, that `evaluation.results.schema` opened."""
+"""Alembic's entry: migrates on the connection, and in the transaction, that `app.schema` opened."""
 
 from alembic import context
 

@@ -189,6 +189,22 @@ class VerdictRow(Base):
     created: Mapped[datetime] = mapped_column(default=utc_now)
 
 
+class ApiKeyRow(Base):
+    """A key of the server: its hash, never itself."""
+
+    __tablename__ = "api_key"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: Mapped[str] = mapped_column(String(16), primary_key=True)  # the public part of the key
+    name: Mapped[str] = mapped_column(String(100))
+    hash: Mapped[str] = mapped_column(String(64))  # SHA-256 of the whole key, in hexadecimal digits
+    scopes: Mapped[list[Any]]  # of chat, feedback and admin
+    per_minute: Mapped[int | None]  # requests; None is no limit
+    concurrency: Mapped[int | None]  # open requests; None is no limit
+    created: Mapped[datetime] = mapped_column(default=utc_now)
+    revoked: Mapped[datetime | None]
+
+
 class FeedbackRow(Base):
     """What a clinician said of an answer of the server."""
 
@@ -196,11 +212,16 @@ class FeedbackRow(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     request_id: Mapped[str] = mapped_column(String(64), index=True)
-    who: Mapped[str] = mapped_column(String)
+    who: Mapped[str] = mapped_column(String)  # as the client says; the key's name where it says nothing
     rating: Mapped[int | None]
     correction: Mapped[str | None] = mapped_column(Text)
     comment: Mapped[str | None] = mapped_column(Text)
     created: Mapped[datetime] = mapped_column(default=utc_now)
+    key_name: Mapped[str | None] = mapped_column(String(100))
+    model: Mapped[str | None] = mapped_column(String)
+    language: Mapped[str | None] = mapped_column(String(8))
+    question: Mapped[str | None] = mapped_column(Text)
+    answer: Mapped[str | None] = mapped_column(Text)
 
 
 class RequestLogRow(Base):
@@ -217,3 +238,7 @@ class RequestLogRow(Base):
     request: Mapped[dict[str, Any] | None]
     response: Mapped[dict[str, Any] | None]
     created: Mapped[datetime] = mapped_column(default=utc_now)
+    path: Mapped[str | None] = mapped_column(String)
+    duration_s: Mapped[float | None]
+    prompt_tokens: Mapped[int | None]
+    completion_tokens: Mapped[int | None]

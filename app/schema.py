@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # Alembic's newest revision. Written down here so that opening a current database does not have to import Alembic.
-HEAD = "0001"
+HEAD = "0002"
+
+# Alembic's scripts. A percent sign in a path would be read as the start of a name.
+MIGRATIONS = str(Path(__file__).parent / "migrations").replace("%", "%%")
 
 _REVISION = text("SELECT version_num FROM alembic_version")
 _LOCK = 0x68696D6564  # "himed": PostgreSQL's advisory locks are numbers
@@ -76,7 +79,7 @@ def _upgrade(engine: Engine) -> None:
     from alembic.config import Config
 
     config = Config()
-    config.set_main_option("script_location", "evaluation.results:migrations")
+    config.set_main_option("script_location", MIGRATIONS)
     with engine.connect() as connection:
         _begin_locked(connection)
         _check_ours(connection, config)
@@ -102,7 +105,7 @@ def _begin_locked(connection: Connection) -> None:
 def _check_ours(connection: Connection, config: "Config") -> None:
     from alembic.script import ScriptDirectory
 
-    from evaluation.results.tables import Base
+    from app.tables import Base
 
     place = connection.engine.url.render_as_string(hide_password=True)
     tables = inspect(connection).get_table_names()

@@ -1,1 +1,0 @@
-"""Alembic migrations of the results database; `evaluation.results.schema` runs them."""
