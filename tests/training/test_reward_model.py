@@ -5,6 +5,7 @@ import json
 import shutil
 import sys
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
@@ -148,8 +149,9 @@ def overrides(base: Path, data: Path, output: Path, *more: str) -> list[str]:
     ]
 
 
-def assert_the_verifier_agrees(output: Path, data: Path, tolerance: float) -> None:
-    """The verifier finds in ``final`` the probabilities that the trainer wrote down, row by row."""
+def assert_the_verifier_agrees(output: Path, data: Path, *, usual: float, most: float) -> None:
+    """The verifier finds in ``final`` the probabilities that the trainer wrote down, row by row: the median of the
+    differences is at most ``usual``, none is above ``most``."""
     from training.rewards.verifier import RewardModel
 
     rows = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines()]
@@ -158,7 +160,9 @@ def assert_the_verifier_agrees(output: Path, data: Path, tolerance: float) -> No
     assert [line["row"] for line in written] == sorted(line["row"] for line in written)
     pairs = [(rows[line["row"] - 1]["response"], rows[line["row"] - 1]["reference"]) for line in written]
     found = RewardModel(output / "final", device="cpu").probabilities(pairs)
-    assert found == pytest.approx([line["p_true"] for line in written], abs=tolerance)
+    differences = [abs(own - line["p_true"]) for own, line in zip(found, written, strict=True)]
+    assert median(differences) <= usual, differences
+    assert max(differences) <= most, differences
 
 
 def test_a_file_of_one_label_is_refused_by_name(tiny_checkpoint: Path, tmp_path: Path) -> None:
@@ -205,7 +209,7 @@ def test_a_run_learns_and_its_result_is_the_verifiers(tiny_checkpoint: Path, tmp
     }  # fmt: skip
     assert {metric.n for metric in metrics.values()} == {40}
     assert (metrics["accuracy"].value or 0) >= 0.9
-    assert_the_verifier_agrees(output, data, 1e-5)
+    assert_the_verifier_agrees(output, data, usual=1e-5, most=1e-5)
     record = json.loads((output / "calibration.json").read_text(encoding="utf-8"))
     assert (record["rows"], sum(each["rows"] for each in record["bins"])) == (40, 40)
     assert record["metrics"]["ece"]["value"] == metrics["ece"].value
@@ -266,4 +270,5 @@ def test_two_deepspeed_processes_learn_with_a_random_head_and_predict_every_row_
     assert head.shape == (2, 128)
     assert 0.2 < head.std() < 0.4  # the tiny model's initializer_range is 0.3; steps of 1e-3 move it little
     assert (read_lineage(output / "final").metrics["accuracy"].value or 0) >= 0.9
-    assert_the_verifier_agrees(output, data, 0.25)  # bfloat16 here, float32 there; a wrong order is off by 1
+    # bfloat16 here, float32 there: a row near P(True) = 0.5 moves much, a wrong order moves half of them by 1.
+    assert_the_verifier_agrees(output, data, usual=0.03, most=0.25)
