@@ -41,7 +41,7 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
         raise InputError(
             "there is no results database",
             file=engine.url.database,
-            remedy="run himed-eval first, or name another with --db or HIMED_DB",
+            remedy="run himed-eval first (for a server, himed-serve keys add), or name another with --db or HIMED_DB",
         )
     try:
         with engine.connect() as connection:

@@ -106,7 +106,7 @@ def build_environment(
             "VLLM_ENABLE_V1_MULTIPROCESSING": "0",
             "VLLM_CPU_KVCACHE_SPACE": str(kv_cache_gib(length, checkpoint)),
         }
-    environment = defaults | environment
+    environment = {**defaults, **environment, **settings.environment}
     if not settings.allow_download:
         environment |= {"HF_HUB_OFFLINE": "1", "TRANSFORMERS_OFFLINE": "1"}
     return environment | {"VLLM_API_KEY": key, "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"}

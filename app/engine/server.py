@@ -73,8 +73,7 @@ class Engine:
             EngineError: vLLM is missing, memory ran out, the start took too long, or vLLM failed otherwise.
         """
         settings = self.settings
-        checkpoint = self._check_model()
-        rank = max((check_adapter(folder) for folder in settings.lora.values()), default=0)
+        checkpoint, rank = self.check()
         self.device = find_device()
         port = _free_port() if settings.port is None else _check_port(settings.port)
         length = serving_length(settings, checkpoint)
@@ -107,6 +106,17 @@ class Engine:
     ) -> None:
         if self._process is not None:
             await self._process.stop()
+
+    def check(self) -> tuple[Checkpoint | None, int]:
+        """Check the checkpoint and the adapters, which takes milliseconds and starts nothing.
+
+        Returns the checkpoint, None for one that the hub may have, and the adapters' largest rank, 0 without any.
+
+        Raises:
+            InputError: one of them, or the chat template, is at fault.
+        """
+        checkpoint = self._check_model()
+        return checkpoint, max((check_adapter(folder) for folder in self.settings.lora.values()), default=0)
 
     def _check_model(self) -> Checkpoint | None:
         settings = self.settings

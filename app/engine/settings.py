@@ -32,6 +32,7 @@ class EngineSettings:
         allow_download: whether a model that is not on this machine may be fetched from the hub.
         start_timeout_s: longest wait for the first answer; large models take minutes to load.
         extra_args: further options of vLLM's server; they go before himed's.
+        environment: variables of the server's environment; they go before this process's own.
 
     Raises:
         InputError: an option among ``extra_args`` that himed sets itself, or a number out of range.
@@ -47,6 +48,7 @@ class EngineSettings:
     allow_download: bool = False
     start_timeout_s: float = 1800.0
     extra_args: tuple[str, ...] = ()
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for argument in self.extra_args:

@@ -70,6 +70,24 @@ def test_the_environment_is_offline_untracked_and_holds_no_key_of_ours(
     assert allowed["HF_HUB_OFFLINE"] == "0"
 
 
+def test_the_settings_environment_goes_before_the_processs_own(
+    checkpoint: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1,2,3")
+    settings = EngineSettings(checkpoint, environment={"CUDA_VISIBLE_DEVICES": "2,3", "VLLM_API_KEY": "another"})
+    environment = build_environment(settings, "gpu", "own-key", None, None)
+    assert environment["CUDA_VISIBLE_DEVICES"] == "2,3"
+    assert environment["VLLM_API_KEY"] == "own-key"
+
+
+def test_a_check_reads_the_checkpoint_and_its_adapters(checkpoint: Path, adapter: Path) -> None:
+    found, rank = Engine(EngineSettings(checkpoint, lora={"rl": adapter})).check()
+    assert found is not None
+    assert rank > 0
+    with pytest.raises(InputError, match="no adapter_config.json"):
+        Engine(EngineSettings(checkpoint, lora={"rl": checkpoint})).check()
+
+
 def test_the_key_value_cache_fits_the_model() -> None:
     llama = Checkpoint(max_length=131072, kv_bytes_per_token=128 * 1024)
     assert kv_cache_gib(1024, Checkpoint(4096, 1024)) == 1
