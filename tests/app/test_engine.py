@@ -84,7 +84,7 @@ def test_a_check_reads_the_checkpoint_and_its_adapters(checkpoint: Path, adapter
     found, rank = Engine(EngineSettings(checkpoint, lora={"rl": adapter})).check()
     assert found is not None
     assert rank > 0
-    with pytest.raises(InputError, match="no adapter_config.json"):
+    with pytest.raises(InputError, match=r"no adapter_config\.json"):
         Engine(EngineSettings(checkpoint, lora={"rl": checkpoint})).check()
 
 

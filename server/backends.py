@@ -1,0 +1,154 @@
+"""Backends: servers that hold a model, the load on each, and whether they answer."""
+
+import asyncio
+import logging
+import math
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import orjson
+from pydantic import SecretStr
+
+if TYPE_CHECKING:
+    import aiohttp
+
+logger = logging.getLogger(__name__)
+
+_PROBE_TIMEOUT_S = 5.0
+_SLOWEST_PROBE_S = 15.0  # a backend that is up, or has been out for long, is asked this often
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where a backend is and how it is spoken to: what tells one from another.
+
+    Attributes:
+        name: for logs and metrics, as in ``himed-8b/0``.
+        base_url: with ``/v1``.
+        api_key: its key, if it has one.
+        names: the gateway's model names to the names there.
+        stream_usage: whether it knows ``stream_options``.
+    """
+
+    name: str
+    base_url: str
+    api_key: SecretStr | None = None
+    names: tuple[tuple[str, str], ...] = ()
+    stream_usage: bool = True
+
+    def upstream_name(self, model: str) -> str:
+        """The name of a model of the gateway there."""
+        return next((there for here, there in self.names if here == model), model)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of every request."""
+        headers = {"Content-Type": "application/json"}
+        if self.api_key is not None:
+            headers["Authorization"] = f"Bearer {self.api_key.get_secret_value()}"
+        return headers
+
+
+@dataclass(eq=False, slots=True)
+class Backend:
+    """One server: taken out when it fails, brought back when a probe is answered."""
+
+    address: Address
+    open: int = 0  # requests
+    up: bool = False
+    answered: bool = False  # whether it ever answered
+    failure: str | None = None
+    failures: int = 0  # probes in a row; many requests fail at once, which says nothing of how long it is out
+    next_probe: float = 0.0
+
+    @property
+    def name(self) -> str:
+        """As in ``himed-8b/0``."""
+        return self.address.name
+
+    def succeeded(self) -> None:
+        """It answered."""
+        if not self.up:
+            logger.info("backend is up", extra={"backend": self.name})
+        self.up, self.answered, self.failure, self.failures = True, True, None, 0
+
+    def failed(self, reason: str) -> None:
+        """It did not answer: no more requests until a probe is answered."""
+        if self.up or self.failure is None:
+            logger.warning("backend is out", extra={"backend": self.name, "reason": reason})
+        self.up, self.failure = False, reason
+        self.next_probe = 0.0
+
+
+class BackendGroup:
+    """The backends of one model."""
+
+    def __init__(self, backends: Iterable[Backend] = ()) -> None:
+        self.backends = list(backends)
+        self._turn = 0
+
+    def pick(self, tried: Collection[Backend] = ()) -> Backend | None:
+        """The one with the fewest open requests among those that are up and untried; in turn where several have."""
+        free = [backend for backend in self.backends if backend.up and backend not in tried]
+        if not free:
+            return None
+        least = min(backend.open for backend in free)
+        free = [backend for backend in free if backend.open == least]
+        self._turn += 1
+        return free[self._turn % len(free)]
+
+
+class Prober:
+    """Asks backends for their models: those that are out soon and again, those that are up now and then."""
+
+    def __init__(self, session: "aiohttp.ClientSession", every_s: float) -> None:
+        self._session, self._every_s = session, every_s
+
+    async def run(self, backends: Mapping[str, Backend]) -> None:
+        """Probe whatever stands in ``backends``, for ever; one that hangs keeps no other waiting."""
+        async with asyncio.TaskGroup() as probes:
+            while True:
+                now = monotonic()
+                for backend in backends.values():
+                    if backend.next_probe <= now:
+                        backend.next_probe = math.inf  # until this one is done
+                        probes.create_task(self.probe(backend))
+                await asyncio.sleep(min(self._every_s, 0.5))
+
+    async def probe(self, backend: Backend) -> None:
+        """One ``GET /v1/models``; the backend is up when it lists every model that it should have."""
+        import aiohttp
+
+        was_up = backend.up
+        try:
+            async with self._session.get(
+                f"{backend.address.base_url}/models",
+                headers=backend.address.headers,
+                timeout=aiohttp.ClientTimeout(total=_PROBE_TIMEOUT_S),
+                allow_redirects=False,
+            ) as response:
+                problem = _read_models(response.status, await response.read(), backend.address)
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            problem = f"no answer ({type(error).__name__})"
+        if problem is None:
+            backend.succeeded()
+        elif not was_up or not backend.open:
+            # One that is busy may be late with a list of models; its requests will tell.
+            backend.failed(problem)
+            backend.failures += 1
+        wait = _SLOWEST_PROBE_S if backend.up else self._every_s * 2 ** min(backend.failures, 4)
+        backend.next_probe = monotonic() + min(wait, _SLOWEST_PROBE_S)
+
+
+def _read_models(status: int, body: bytes, address: Address) -> str | None:
+    """What is wrong with the answer to a probe."""
+    if status != 200:
+        return "refuses its key" if status in (401, 403) else f"answers with status {status}"
+    try:
+        listed = {model["id"] for model in orjson.loads(body)["data"]}
+    except (ValueError, TypeError, KeyError):
+        return "its list of models cannot be read"
+    missing = sorted({there for _, there in address.names} - listed)
+    return f"does not serve {', '.join(missing)}" if missing else None
