@@ -40,13 +40,16 @@ def _error(answer: httpx.Response) -> dict[str, Any]:
     return error
 
 
-def _access_lines(caplog: pytest.LogCaptureFixture, count: int) -> list[dict[str, Any]]:
-    """The lines of requests, of which the last may come after its answer."""
+def _access_lines(caplog: pytest.LogCaptureFixture, answers: list[httpx.Response]) -> list[dict[str, Any]]:
+    """The log lines of the answers' requests, of which the last may come after its answer."""
     end = monotonic() + 5
-    while len(lines := [record for record in caplog.records if record.name == "himed.access"]) < count:
+    while True:
+        records = [record for record in caplog.records if record.name == "himed.access"]
+        lines = {line["request_id"]: line for line in (orjson.loads(JsonFormatter().format(one)) for one in records)}
+        if all(answer.headers["x-request-id"] in lines for answer in answers):
+            return [lines[answer.headers["x-request-id"]] for answer in answers]
         assert monotonic() < end
         sleep(0.01)
-    return [orjson.loads(JsonFormatter().format(record)) for record in lines]
 
 
 @pytest.mark.parametrize(
@@ -72,8 +75,7 @@ def test_every_answer_has_an_id_of_its_own_that_its_log_line_names(
     ids = [answer.headers["x-request-id"] for answer in answers]
     assert len({*ids, "mine"}) == 4
     assert all(re.fullmatch(r"[0-9a-z]{26}", found) for found in ids)
-    lines = _access_lines(caplog, 3)
-    assert [line["request_id"] for line in lines] == ids
+    lines = _access_lines(caplog, answers)
     assert [(line["method"], line["path"], line["status"], line["outcome"]) for line in lines] == [
         ("GET", "/health", 200, "answered"),
         ("GET", "other", 404, "refused"),
@@ -87,10 +89,9 @@ def test_neither_a_query_nor_a_path_of_the_clients_own_stands_in_a_log_line(
     gateway: RunningGateway, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    httpx.get(f"{gateway.url}/v1/models?api_key={_SECRET}")
-    httpx.get(f"{gateway.url}/{_SECRET}")
-    httpx.get(f"{gateway.url}/v1/models/{_SECRET}")
-    assert [line["path"] for line in _access_lines(caplog, 3)] == ["/v1/models", "other", "/v1/models/{name:path}"]
+    paths = (f"/v1/models?api_key={_SECRET}", f"/{_SECRET}", f"/v1/models/{_SECRET}")
+    lines = _access_lines(caplog, [httpx.get(f"{gateway.url}{path}") for path in paths])
+    assert [line["path"] for line in lines] == ["/v1/models", "other", "/v1/models/{name:path}"]
     server_side = [record for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))]
     assert _SECRET not in "".join(JsonFormatter().format(record) for record in server_side)
 
@@ -210,4 +211,4 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing_but_its_id_and_so_does_the_
     # Enough to find the fault by: what was raised, and where.
     assert ("RuntimeError" if gate else "KeyError") in str(told[0])
     assert "test_front.py" in str(told[0])
-    assert _access_lines(caplog, 1)[-1]["outcome"] == "failed"
+    assert _access_lines(caplog, [answer])[0]["outcome"] == "failed"
