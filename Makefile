@@ -7,6 +7,7 @@ BIN := $(VENV)/bin
 STACK := $(if $(GPU),gpu,cpu)
 LOCK := requirements/$(STACK).lock
 STAMP := $(VENV)/.setup-$(STACK)
+TEST_PROCESSES ?= 2
 # Where PyTorch's CPU builds are found when pip's own index has none (no CUDA libraries are needed on a CPU).
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
@@ -37,11 +38,11 @@ demo: setup
 	@$(BIN)/himed-demo
 
 test: setup
-	@echo "== test: the whole suite, vLLM included"
-	@$(BIN)/python -m pytest
+	@echo "== test: the whole suite, vLLM included, in $(TEST_PROCESSES) processes"
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --durations=30
 
 test-fast: setup
-	@$(BIN)/python -m pytest -m "not slow"
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not slow"
 
 lint: setup
 	@echo "== lint: ruff, mypy, import-linter"

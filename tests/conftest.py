@@ -21,6 +21,23 @@ ROOT = Path(__file__).resolve().parents[1]
 POSTGRES = os.environ.pop("HIMED_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 
 
+_VLLM_FIXTURES = {"vllm_server", "vllm_servers"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """In several test processes (`make test`): a file's tests stay together, those that start vLLM are in one process,
+    since two servers take the cores from each other, and what takes long begins first."""
+
+    def starts_vllm(item: pytest.Item) -> bool:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        return item.get_closest_marker("vllm") is not None or bool(fixtures & _VLLM_FIXTURES)
+
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group("vllm" if starts_vllm(item) else item.location[0]))
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        items.sort(key=lambda item: (not starts_vllm(item), item.get_closest_marker("slow") is None))
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of the real benchmark, training and prediction files; they are no part of the project."""

@@ -22,6 +22,7 @@ MESSAGES = [{"role": "user", "content": "बुखार का कारण क
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.vllm,
     pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed: run `make setup`"),
 ]
 

@@ -16,7 +16,7 @@ import pytest
 
 from app.engine import Engine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.vllm]
 
 
 def _command(folder: Path, *source: str) -> list[str]:

@@ -11,6 +11,7 @@ from served import Served, command_of, processes_below, until
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.vllm,
     pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed: run `make setup`"),
 ]
 

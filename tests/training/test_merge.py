@@ -136,6 +136,7 @@ def test_the_merged_checkpoint_is_whole_and_the_adapter_is_kept(tiny_checkpoint:
 
 
 @pytest.mark.skipif(find_spec("vllm") is None, reason="vLLM is not installed: run `make setup`")
+@pytest.mark.vllm
 async def test_vllm_gives_the_same_answers_with_the_adapter_and_with_the_merged_model(
     wide_base: Path, tmp_path: Path
 ) -> None:

@@ -203,6 +203,7 @@ def test_an_adapter_is_no_model_that_himed_eval_could_compare() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.vllm
 def test_a_run_is_evaluated_by_real_vllm_and_the_best_by_the_reports_is_finished(
     tiny_checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,6 +8,7 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.vllm
 def test_the_demo_runs_end_to_end_and_a_second_call_only_shows_the_table(tmp_path: Path) -> None:
     if find_spec("vllm") is None:
         pytest.skip("vLLM is not installed: run `make setup`")
