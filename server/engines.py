@@ -22,7 +22,6 @@ _FIRST_WAIT_S, _LONGEST_WAIT_S = 1.0, 60.0
 _STEADY_S = 300.0  # one that ran this long did not die of its start
 
 
-
 @dataclass(frozen=True, slots=True)
 class Replica:
     """One vLLM server to be: number ``index`` of a model's."""

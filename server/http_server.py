@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import resource
 import socket
@@ -88,6 +89,8 @@ class GatewayServer(uvicorn.Server):
         """Take connections from now on."""
         _allow_open_files(2 * self._gateway.config.limits.connections + _SPARE_FILES)
         await super().startup(sockets)
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked through again and again
         self.listening.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

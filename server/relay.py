@@ -3,14 +3,13 @@
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from time import perf_counter
-from typing import TYPE_CHECKING, Self
+from typing import Self
+
+import aiohttp
 
 from server.backends import Backend
 from server.call import Call
 from server.errors import no_backend
-
-if TYPE_CHECKING:
-    import aiohttp
 
 _CONNECT_S = 5.0
 # vLLM (uvicorn) closes idle connections after 5 s: drop ours before, or a request may meet a closing one.
@@ -28,10 +27,8 @@ class BackendCutError(Exception):
     """A backend went away in the middle of an answer of which the client has the beginning."""
 
 
-def open_session() -> "aiohttp.ClientSession":
+def open_session() -> aiohttp.ClientSession:
     """The one session of a gateway process; how many requests may be open is the gateway's to say."""
-    import aiohttp
-
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(limit=0, keepalive_timeout=_KEEP_ALIVE_S),
         cookie_jar=aiohttp.DummyCookieJar(),
@@ -59,7 +56,7 @@ class Answer:
     first: bytes
     first_byte_s: float
     usage_added: bool
-    _response: "aiohttp.ClientResponse"
+    _response: aiohttp.ClientResponse
     _closed: bool = False
 
     @property
@@ -76,8 +73,12 @@ class Answer:
         yield self.first
         if not self.streamed:
             return
-        while piece := await _read(self._response):
-            yield piece
+        read = self._response.content.readany
+        try:
+            while piece := await read():
+                yield piece
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            raise BackendCutError(type(error).__name__) from None
 
     def close(self) -> None:
         """Give the backend's place back. What is unread costs the connection, and vLLM stops generating."""
@@ -97,7 +98,7 @@ class Answer:
 class Relay:
     """Asks a model's backends until one answers."""
 
-    def __init__(self, session: "aiohttp.ClientSession") -> None:
+    def __init__(self, session: aiohttp.ClientSession) -> None:
         self._session = session
 
     async def ask(self, call: Call) -> Answer:
@@ -124,8 +125,6 @@ class Relay:
 
     async def _ask_one(self, call: Call, backend: Backend) -> Answer | None:
         """The answer, or None when the backend is out."""
-        import aiohttp
-
         address = backend.address
         backend.open += 1
         started = perf_counter()
@@ -157,12 +156,3 @@ class Relay:
             backend.succeeded()
         first_byte_s = perf_counter() - started
         return Answer(backend, response.status, kind, first, first_byte_s, call.adds_usage(address), response)
-
-
-async def _read(response: "aiohttp.ClientResponse") -> bytes:
-    import aiohttp
-
-    try:
-        return await response.content.readany()
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        raise BackendCutError(type(error).__name__) from None

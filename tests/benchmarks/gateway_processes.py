@@ -110,19 +110,19 @@ def stand_in(gap_ms: float) -> Iterator[Server]:
         yield Server("bare", port, "instant")
 
 
-def tiny_checkpoint(folder: Path) -> Path:
+def tiny_checkpoint(folder: Path, hidden: int = 128, layers: int = 2) -> Path:
     """A tiny model with random weights."""
     from training.tiny import build_tiny_checkpoint
 
-    return build_tiny_checkpoint(folder / "tiny", _TEXTS, vocab_size=512)
+    return build_tiny_checkpoint(folder / f"tiny-{hidden}", _TEXTS, vocab_size=512, hidden=hidden, layers=layers)
 
 
 @asynccontextmanager
-async def real_vllm(folder: Path) -> AsyncIterator[Server]:
+async def real_vllm(folder: Path, hidden: int, layers: int) -> AsyncIterator[Server]:
     """vLLM with a tiny checkpoint."""
     from app.engine import Engine, EngineSettings
 
-    checkpoint = tiny_checkpoint(folder)
+    checkpoint = tiny_checkpoint(folder, hidden, layers)
     settings = EngineSettings(checkpoint, served_model_name="tiny", max_model_len=1024, log_dir=folder)
     async with Engine(settings) as engine:
         yield Server("bare", _port_of(engine.base_url), "tiny", engine.api_key.get_secret_value())
