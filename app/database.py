@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from app.errors import InputError
 
 _BUSY_TIMEOUT_MS = 30_000
+_CONNECT_S = 10
 
 
 def _dump(value: Any) -> str:
@@ -40,7 +41,12 @@ def open_engine(url: str) -> Engine:
         ) from None
     backend = parsed.get_backend_name()
     if backend == "postgresql":
-        return create_engine(parsed.set(drivername="postgresql+psycopg"), pool_pre_ping=True, **_OPTIONS)
+        return create_engine(
+            parsed.set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            connect_args={} if "connect_timeout" in parsed.query else {"connect_timeout": _CONNECT_S},
+            **_OPTIONS,
+        )
     if backend != "sqlite":
         raise InputError(f"unsupported database {backend!r}", remedy="use sqlite:/// or postgresql://")
     if parsed.database and parsed.database != ":memory:" and not Path(parsed.database).resolve().parent.is_dir():

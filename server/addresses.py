@@ -37,7 +37,8 @@ def check_keys(config: ServeConfig) -> None:
 def _here(name: str, model: ModelConfig, engines: Sequence[Engine]) -> tuple[Address, ...]:
     names = tuple((served, served) for served in (name, *model.adapters))
     return tuple(
-        Address(f"{name}/{index}", engine.base_url, engine.api_key, names) for index, engine in enumerate(engines)
+        Address(f"{name}/{index}", engine.base_url, engine.api_key, names, warm=True)
+        for index, engine in enumerate(engines)
     )
 
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from app.version import code_version
-from server import feedback, medical, openai_routes, operations
+from server import export, feedback, medical, openai_routes, operations
 from server.connection import CLIENT_GONE, ClientGoneError
 from server.errors import ApiError, internal_error
 from server.front import Front
@@ -19,7 +19,7 @@ from server.openapi import describe
 from server.record import record_of
 
 _TITLE = "himed gateway"
-_ROUTERS = (openai_routes.router, medical.router, feedback.router, operations.router)
+_ROUTERS = (openai_routes.router, medical.router, feedback.router, export.router, operations.router)
 
 
 def build_app(gateway: Gateway) -> ASGIApp:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _PROBE_TIMEOUT_S = 5.0
+_MOST_LATE = 3
 _SLOWEST_PROBE_S = 15.0  # a backend that is up, or has been out for long, is asked this often
 
 
@@ -30,6 +31,7 @@ class Address:
         api_key: its key, if it has one.
         names: the gateway's model names to the names there.
         stream_usage: whether it knows ``stream_options``.
+        warm: whether it has answered before the gateway was told of it, as an engine that was started here.
     """
 
     name: str
@@ -37,6 +39,13 @@ class Address:
     api_key: SecretStr | None = None
     names: tuple[tuple[str, str], ...] = ()
     stream_usage: bool = True
+    warm: bool = False
+
+    @property
+    def server(self) -> tuple[str, str, str]:
+        """Model, place and key: what makes it the same backend after a reload."""
+        key = self.api_key.get_secret_value() if self.api_key else ""
+        return self.name.rpartition("/")[0], self.base_url, key
 
     def upstream_name(self, model: str) -> str:
         """The name of a model of the gateway there."""
@@ -58,8 +67,8 @@ class Backend:
     address: Address
     open: int = 0  # requests
     up: bool = False
-    answered: bool = False  # whether it ever answered
     failure: str | None = None
+    late: int = 0  # probes in a row that it did not answer while it had requests
     failures: int = 0  # probes in a row; many requests fail at once, which says nothing of how long it is out
     next_probe: float = 0.0
 
@@ -72,13 +81,17 @@ class Backend:
         """It answered."""
         if not self.up:
             logger.info("backend is up", extra={"backend": self.name})
-        self.up, self.answered, self.failure, self.failures = True, True, None, 0
+        self.up, self.failure, self.failures, self.late = True, None, 0, 0
 
     def failed(self, reason: str) -> None:
         """It did not answer: no more requests until a probe is answered."""
         if self.up or self.failure is None:
             logger.warning("backend is out", extra={"backend": self.name, "reason": reason})
         self.up, self.failure = False, reason
+        self.probe_soon()
+
+    def probe_soon(self) -> None:
+        """Ask it at the next round: it may be about to fail."""
         self.next_probe = 0.0
 
 
@@ -101,9 +114,13 @@ class BackendGroup:
 
 
 class Prober:
-    """Asks backends for their models: those that are out soon and again, those that are up now and then."""
+    """Asks backends for their models: those that are out soon and again, those that are up now and then.
 
-    def __init__(self, session: "aiohttp.ClientSession", every_s: float) -> None:
+    Args:
+        every_s: gives the time between two probes of one that is out, which a reload may change.
+    """
+
+    def __init__(self, session: "aiohttp.ClientSession", every_s: Callable[[], float]) -> None:
         self._session, self._every_s = session, every_s
 
     async def run(self, backends: Mapping[str, Backend]) -> None:
@@ -115,13 +132,25 @@ class Prober:
                     if backend.next_probe <= now:
                         backend.next_probe = math.inf  # until this one is done
                         probes.create_task(self.probe(backend))
-                await asyncio.sleep(min(self._every_s, 0.5))
+                await asyncio.sleep(min(self._every_s(), 0.5))
 
     async def probe(self, backend: Backend) -> None:
         """One ``GET /v1/models``; the backend is up when it lists every model that it should have."""
+        try:
+            await self._probe(backend)
+        except Exception as error:  # whatever it is, the probes must go on
+            logger.exception("a probe failed", extra={"backend": backend.name})
+            backend.failed(type(error).__name__)
+        every_s = self._every_s()
+        if backend.up:
+            wait_s = every_s if backend.late else _SLOWEST_PROBE_S
+        else:
+            wait_s = every_s * 2 ** min(backend.failures, 4)
+        backend.next_probe = monotonic() + min(wait_s, _SLOWEST_PROBE_S)
+
+    async def _probe(self, backend: Backend) -> None:
         import aiohttp
 
-        was_up = backend.up
         try:
             async with self._session.get(
                 f"{backend.address.base_url}/models",
@@ -130,16 +159,18 @@ class Prober:
                 allow_redirects=False,
             ) as response:
                 problem = _read_models(response.status, await response.read(), backend.address)
-        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        except TimeoutError:
+            if backend.up and backend.open and backend.late < _MOST_LATE:
+                backend.late += 1  # it may be busy; any byte of an answer shows that it is
+                return
+            problem = "does not answer"
+        except (aiohttp.ClientError, OSError) as error:
             problem = f"no answer ({type(error).__name__})"
         if problem is None:
             backend.succeeded()
-        elif not was_up or not backend.open:
-            # One that is busy may be late with a list of models; its requests will tell.
+        else:
             backend.failed(problem)
             backend.failures += 1
-        wait = _SLOWEST_PROBE_S if backend.up else self._every_s * 2 ** min(backend.failures, 4)
-        backend.next_probe = monotonic() + min(wait, _SLOWEST_PROBE_S)
 
 
 def _read_models(status: int, body: bytes, address: Address) -> str | None:

@@ -48,10 +48,15 @@ class Call:
         which the first that ends would have to wait for the last (`server.usage`), and not beside other options of the
         client, which could mean more together with ours."""
         no_options = self.body.get("stream_options") in (None, {}, {"include_usage": False})
-        return self.streamed and no_options and self.body.get("n") in (None, 1) and address.stream_usage
+        one = self.body.get("n") in (None, 1) and _prompts(self.body) == 1
+        return self.streamed and no_options and one and address.stream_usage
 
     def bytes_for(self, address: Address) -> bytes:
-        """The body for one backend: the bytes that came, but for what has to be another there."""
+        """The body for one backend: the bytes that came, but for what has to be another there.
+
+        Raises:
+            ApiError: it is nested too deeply to be written anew.
+        """
         changes = dict(self.changes)
         if (name := address.upstream_name(self.model.name)) != self.body["model"]:
             changes["model"] = name
@@ -60,7 +65,7 @@ class Call:
         if not changes:
             return self.raw
         if changes.keys() & self.body.keys():
-            return orjson.dumps(self.body | changes)
+            return _dump(self.body | changes)
         # New fields go before the others: the rest stays as it was written.
         return orjson.dumps(changes)[:-1] + b"," + self.raw[self.raw.index(b"{") + 1 :]
 
@@ -78,6 +83,10 @@ def read_call(raw: bytes, path: Path, request_id: str, catalog: Catalog, limits:
         raise ApiError(400, "`model` is missing: name one of /v1/models, or `auto`", param="model")
     for field in ("n", "best_of"):
         _check_most(body, field, limits.choices)
+    each = body.get("n")
+    if (prompts := _prompts(body)) * (each if isinstance(each, int) else 1) > limits.choices:
+        message = f"`prompt` holds {prompts} prompts, at most {limits.choices} choices are allowed for all together"
+        raise ApiError(400, message, param="prompt")
     return Call(catalog.resolve(name, body), path, request_id, raw, body, _token_limit(body, path, limits))
 
 
@@ -94,6 +103,19 @@ def read_object(raw: bytes) -> dict[str, Any]:
     if not isinstance(body, dict):
         raise ApiError(400, "the body is no JSON object", code="invalid_json")
     return body
+
+
+def _dump(body: dict[str, Any]) -> bytes:
+    try:
+        return orjson.dumps(body)
+    except TypeError:  # what orjson reads may be deeper than what it writes
+        raise ApiError(400, "the body is nested too deeply", code="invalid_json") from None
+
+
+def _prompts(body: dict[str, Any]) -> int:
+    """How many prompts a completion asks for: a list holds prompts, unless it holds one prompt's tokens."""
+    prompt = body.get("prompt")
+    return len(prompt) if isinstance(prompt, list) and prompt and isinstance(prompt[0], str | list) else 1
 
 
 def _token_limit(body: dict[str, Any], path: Path, limits: LimitsConfig) -> dict[str, Any]:

@@ -7,14 +7,23 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from app.checkpoint import trained_format
 from app.endpoint import Sampling
 from app.endpoint.settings import normalise_base_url
 from app.errors import InputError
 from app.formats import Format
-from app.languages import get_language
+from app.languages import find_language, get_language
 from app.yaml_file import read_yaml
 
 AUTO = "auto"  # the model name that asks the gateway to choose by language
@@ -138,6 +147,15 @@ class AutoConfig(_Section):
     default: Annotated[
         str | None, Field(description="For languages that no model names; default: the first model.")
     ] = None
+
+    @field_validator("routes", mode="before")
+    @classmethod
+    def _each_language_once(cls, routes: Any) -> Any:
+        keys = [key for key in routes if isinstance(key, str)] if isinstance(routes, dict) else []
+        codes = [language.code for key in keys if (language := find_language(key)) is not None]
+        if repeated := next((code for code in codes if codes.count(code) > 1), None):
+            raise ValueError(f"the language {repeated} is given twice")
+        return routes
 
 
 class LimitsConfig(_Section):

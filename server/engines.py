@@ -199,6 +199,8 @@ class _Running:
             except InputError as error:
                 fields = {"backend": self.replica.name, "reason": str(error), "next_try_s": wait_s}
                 logger.error("engine did not start again", extra=fields)
+            except Exception:  # no memory for a process, say: whatever it is, it may be over at the next try
+                logger.exception("engine did not start again", extra={"backend": self.replica.name})
             else:
                 return wait_s
 

@@ -33,6 +33,8 @@ _SCOPES: Mapping[str, AccessScope | None] = {
     "/openapi.json": None,
     "/docs": None,
 }
+# Monitors ask for these again and again; no limit of a key may make them fail.
+_UNCOUNTED = frozenset(("/ready", "/metrics"))
 
 
 class Front:
@@ -93,15 +95,20 @@ class Front:
         principal = await gateway.gate.admit(_header(scope, b"authorization"))
         record.key_name = principal.name
         scope["state"]["principal"] = principal
+        if record.path == _OTHER:
+            # Not the router's to say: it may find a route where we found none (it takes `/metrics\n` for `/metrics`),
+            # and would then serve it without its scope.
+            raise ApiError(404, f"{scope['method']} {scope['path'][:200]}: Not Found", code="not_found")
         needed = _SCOPES.get(record.path, "chat")
         if needed is not None and needed not in principal.scopes:
             raise ApiError(403, f"this key has no scope `{needed}`", code="scope_missing")
-        if scope["method"] not in ("POST", "PUT", "PATCH"):
+        if record.path in _UNCOUNTED:
             await self._app(scope, receive, reply)
             return
         with gateway.limiter.request(principal):
-            body = await _read_body(scope, receive, gateway.config.limits)
-            await self._app(scope, _replay(body, receive), reply)
+            if scope["method"] in ("POST", "PUT", "PATCH"):
+                receive = _replay(await _read_body(scope, receive, gateway.config.limits), receive)
+            await self._app(scope, receive, reply)
 
 
 class _Reply:

@@ -1,6 +1,7 @@
 """The gateway of one process: what the routes share, from its start to its end."""
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -8,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from starlette.requests import Request
-from starlette.types import Scope
 
 from app.consistency import detect_language
 from server.access import Gate, Limiter
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _SHOW_S = 1.0
+_LAST_FLUSH_S = 5.0
 
 Addresses = Mapping[str, tuple[Address, ...]]  # of each model's backends
 
@@ -57,13 +58,14 @@ class Gateway:
         self.load(setup)
 
     def load(self, setup: Setup) -> None:
-        """Take a configuration. Backends that stay keep their state; open requests go on with those that go."""
+        """Take a configuration. Backends that stay keep their state, also where their number or their adapters change;
+        open requests go on with those that go."""
         self.config = setup.config
-        known = {backend.address: backend for backend in self.backends.values()}
+        known = {backend.address.server: backend for backend in self.backends.values()}
         self.backends.clear()
         models: list[ServedModel] = []
         for name, config in setup.config.models.items():
-            backends = [known.get(address) or Backend(address) for address in setup.addresses[name]]
+            backends = [_kept(known, address) for address in setup.addresses[name]]
             self.backends |= {backend.name: backend for backend in backends}
             group, format = BackendGroup(backends), config.resolved_format()
             sampling = default_sampling(config, format)
@@ -77,7 +79,7 @@ class Gateway:
         """The session, the probes and the store's writer, for the time of the block."""
         self._session = open_session()
         self.relay = Relay(self._session)
-        prober = Prober(self._session, self.config.probe_s)
+        prober = Prober(self._session, lambda: self.config.probe_s)
         self._tasks = [asyncio.create_task(prober.run(self.backends))]
         if SEVERAL:
             self._tasks.append(asyncio.create_task(self._show_backends()))
@@ -92,7 +94,9 @@ class Gateway:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
             if self.store is not None:
-                await self.store.flush()
+                with contextlib.suppress(TimeoutError):  # a database that hangs must not hold the end up
+                    async with asyncio.timeout(_LAST_FLUSH_S):
+                        await self.store.flush()
             await self._session.close()
 
     async def _show_backends(self) -> None:
@@ -103,8 +107,8 @@ class Gateway:
 
     @property
     def ready(self) -> bool:
-        """Whether a model has answered and can be asked."""
-        return any(backend.up and backend.answered for backend in self.backends.values())
+        """Whether a model can be asked."""
+        return any(backend.up for backend in self.backends.values())
 
     def ended(self, record: Record) -> None:
         """Count and, if the request log is on, store a request that has ended."""
@@ -113,12 +117,16 @@ class Gateway:
             self.store.log(record, bodies=self.config.request_log.bodies)
 
 
+def _kept(known: Mapping[tuple[str, str, str], Backend], address: Address) -> Backend:
+    """The backend of a server that was known, else a new one."""
+    if (backend := known.get(address.server)) is None:
+        return Backend(address, up=address.warm)
+    backend.address = address
+    return backend
+
+
 def gateway_of(request: Request) -> Gateway:
     """The gateway that a request came to."""
-    return _gateway_of(request.scope)
-
-
-def _gateway_of(scope: Scope) -> Gateway:
-    gateway = scope["app"].state.gateway
+    gateway = request.app.state.gateway
     assert isinstance(gateway, Gateway)
     return gateway

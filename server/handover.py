@@ -80,10 +80,11 @@ def _dump_address(address: Address) -> dict[str, Any]:
         "api_key": address.api_key.get_secret_value() if address.api_key else None,
         "names": address.names,
         "stream_usage": address.stream_usage,
+        "warm": address.warm,
     }
 
 
 def _load_address(parts: dict[str, Any]) -> Address:
     key = SecretStr(parts["api_key"]) if parts["api_key"] else None
     names = tuple((here, there) for here, there in parts["names"])
-    return Address(parts["name"], parts["base_url"], key, names, parts["stream_usage"])
+    return Address(parts["name"], parts["base_url"], key, names, parts["stream_usage"], parts["warm"])

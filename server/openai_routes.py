@@ -1,7 +1,6 @@
 """OpenAI's routes: models, chat completions, completions; passed on to vLLM and back, byte for byte."""
 
 import asyncio
-import contextlib
 from time import time
 from typing import Any
 
@@ -11,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 from server.call import Call, Path, read_call
 from server.config import AUTO
 from server.connection import while_connected
-from server.errors import ApiError, too_slow
+from server.errors import ApiError, server_stops, too_slow
+from server.event_stream import UNBUFFERED, backend_cut, send_last
 from server.gateway import Gateway, gateway_of
 from server.openapi import CHAT_BODY, COMPLETION_BODY, ERRORS
 from server.record import Record, record_of
@@ -21,7 +21,6 @@ from server.usage import UsageTap
 router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
 
 _CREATED = int(time())
-_LAST_WORD_S = 2.0
 # What a backend says of the gateway's own key, or of an address that it does not know, is no client's business.
 _NOT_FOR_CLIENTS = frozenset((401, 403, 404, 405, 407))
 
@@ -98,14 +97,14 @@ class RelayedAnswer(Response):
             error = too_slow(self._limit_s)
         except BackendCutError:
             self._record.outcome = "backend cut"
-            error = ApiError(502, "the model's server went away in the middle of the answer", code="backend_cut")
+            error = backend_cut()
         except asyncio.CancelledError:
             if self._started:  # the server stops; for a client that left this goes nowhere
-                await _send_last(send, ApiError(503, "the server stops", code="server_stopping"))
+                await send_last(send, server_stops().event)
             raise
         if not self._started:
             raise error
-        await _send_last(send, error)
+        await send_last(send, error.event)
 
     async def _pass_on(self, answer: Answer, send: Send) -> None:
         record = self._record
@@ -124,8 +123,7 @@ class RelayedAnswer(Response):
 
     async def _stream(self, answer: Answer, headers: list[tuple[bytes, bytes]], send: Send) -> None:
         tap = UsageTap(strip=answer.usage_added)
-        # Reverse proxies must not collect what should appear at once.
-        headers += [(b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no")]
+        headers += UNBUFFERED
         open_streams = self._gateway.metrics.open_streams.labels(self._call.model.name)
         open_streams.inc()
         try:
@@ -138,13 +136,6 @@ class RelayedAnswer(Response):
         finally:
             open_streams.dec()
             self._record.count_tokens(tap.usage)
-
-
-async def _send_last(send: Send, error: ApiError) -> None:
-    """An error as the end of a stream. A client that reads nothing is not waited for."""
-    with contextlib.suppress(TimeoutError):
-        async with asyncio.timeout(_LAST_WORD_S):
-            await send({"type": "http.response.body", "body": error.event})
 
 
 def _model(name: str, **more: str | None) -> dict[str, Any]:

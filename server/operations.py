@@ -20,7 +20,7 @@ async def health() -> dict[str, str]:
 
 @router.get(
     "/ready",
-    summary="Whether a model has answered and can be asked.",
+    summary="Whether a model can be asked.",
     responses={503: {"description": "no backend is up"}},
 )
 async def ready(request: Request) -> Response:

@@ -7,20 +7,20 @@ from typing import Self
 
 import aiohttp
 
-from server.backends import Backend
+from server.backends import Address, Backend
 from server.call import Call
 from server.errors import no_backend
+from server.event_stream import EVENT_STREAM
 
 _CONNECT_S = 5.0
 # vLLM (uvicorn) closes idle connections after 5 s: drop ours before, or a request may meet a closing one.
 _KEEP_ALIVE_S = 4.0
 _TRIES = 3
 _READ_BYTES = 1 << 18
-EVENT_STREAM = "text/event-stream"
-# Another backend may do better; what a client did wrong is as wrong there.
-_RETRIED = frozenset((500, 502, 503, 504))
-# The server's fault and not one request's: it is taken out.
-_OUT = frozenset((502, 503, 504))
+# Another backend may do better; what a client did wrong is as wrong there. A 504 has had its time.
+_RETRIED = frozenset((401, 403, 404, 405, 407, 500, 502, 503))
+# No request of ours will be answered there: it is taken out. Any other fault may be one request's.
+_OUT = frozenset((401, 403, 407, 503))
 
 
 class BackendCutError(Exception):
@@ -76,6 +76,7 @@ class Answer:
         read = self._response.content.readany
         try:
             while piece := await read():
+                self.backend.late = 0  # it is at work, whatever a probe says
                 yield piece
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise BackendCutError(type(error).__name__) from None
@@ -115,7 +116,7 @@ class Relay:
             tried.append(backend)
             if (answer := await self._ask_one(call, backend)) is None:
                 continue
-            if answer.status not in _RETRIED:
+            if not _is_refusal(answer.status):
                 return answer
             answer.close()  # it is whole
             refused = answer
@@ -130,12 +131,7 @@ class Relay:
         started = perf_counter()
         response: aiohttp.ClientResponse | None = None
         try:
-            response = await self._session.post(
-                f"{address.base_url}{call.path}",
-                data=call.bytes_for(address),
-                headers=address.headers | {"X-Request-Id": call.request_id},
-                allow_redirects=False,
-            )
+            response = await self._post(call, address)
             kind = response.headers.get("Content-Type", "application/json")
             if response.status == 200 and kind.startswith(EVENT_STREAM):
                 if not (first := await response.content.readany()):
@@ -150,9 +146,25 @@ class Relay:
                 raise
             backend.failed(f"no answer ({type(error).__name__})")
             return None
-        if response.status in _OUT:
+        if response.status in _OUT or 300 <= response.status < 400:
             backend.failed(f"answers with status {response.status}")
-        elif response.status < 500:
+        elif _is_refusal(response.status):
+            backend.probe_soon()
+        else:
             backend.succeeded()
         first_byte_s = perf_counter() - started
         return Answer(backend, response.status, kind, first, first_byte_s, call.adds_usage(address), response)
+
+    async def _post(self, call: Call, address: Address) -> aiohttp.ClientResponse:
+        """The head of the answer. Asks once more where a kept connection was closed just when it was used."""
+        url, body = f"{address.base_url}{call.path}", call.bytes_for(address)
+        headers = address.headers | {"X-Request-Id": call.request_id}
+        try:
+            return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
+        except (aiohttp.ServerDisconnectedError, ConnectionResetError):
+            return await self._session.post(url, data=body, headers=headers, allow_redirects=False)
+
+
+def _is_refusal(status: int) -> bool:
+    """Whether another backend may answer better."""
+    return status in _RETRIED or 300 <= status < 400

@@ -1,12 +1,15 @@
 """Takes the count of tokens out of a stream that passes, and out of the stream where the client did not ask for it."""
 
+import re
 from typing import Any
 
 import orjson
 
-# Inside a text each of these quotes has a backslash before it, so that no text looks like them.
-_USAGE = b'"usage":{'
-_LAST = b'"finish_reason":"'
+# Inside a text each of these quotes has a backslash before it, so that no text looks like them. vLLM writes no blanks,
+# servers elsewhere may.
+_USAGE = re.compile(rb'"usage"\s*:\s*\{')
+_LAST = re.compile(rb'"finish_reason"\s*:\s*"')
+_NO_CHOICE = re.compile(rb'"choices"\s*:\s*\[\s*\]')
 _FINGERPRINT = b'"system_fingerprint"'
 _END = b"\n\n"
 _OTHER_END = b"\r\n\r\n"
@@ -36,7 +39,7 @@ class UsageTap:
         whole, self._rest = piece[:cut], piece[cut:]
         if self._strip:
             return self._stripped(whole)
-        if _USAGE in whole:
+        if _USAGE.search(whole):
             events = whole.split(_END)
             self._read(events[_last_counted(events)])
         return whole
@@ -56,19 +59,20 @@ class UsageTap:
         return piece[:cut]
 
     def _stripped(self, whole: bytes) -> bytes:
-        if not self._held and _LAST not in whole and _USAGE not in whole:
+        if not self._held and not _LAST.search(whole) and not _USAGE.search(whole):
             return whole
         whole = self._held + whole
         self._held = b""
-        if _USAGE not in whole:
-            before = whole.rfind(_END, 0, whole.index(_LAST))
+        if not _USAGE.search(whole):
+            last = _LAST.search(whole)
+            before = whole.rfind(_END, 0, last.start()) if last else -1
             start = before + len(_END) if before >= 0 else 0
             self._held = whole[start:]
             return whole[:start]
         events = whole.split(_END)
         at = _last_counted(events)
         fingerprint = self._read(events[at])
-        if b'"choices":[]' in events[at]:
+        if _NO_CHOICE.search(events[at]):
             del events[at]
         if fingerprint is not None:
             events = [_with_fingerprint(event, fingerprint) for event in events]
@@ -87,10 +91,10 @@ class UsageTap:
 
 def _last_counted(events: list[bytes]) -> int:
     """The place of the last event with a count: a client may have asked for one in each."""
-    return next(number for number in reversed(range(len(events))) if _USAGE in events[number])
+    return next(number for number in reversed(range(len(events))) if _USAGE.search(events[number]))
 
 
 def _with_fingerprint(event: bytes, fingerprint: str) -> bytes:
-    if _LAST not in event or _FINGERPRINT in event or not event.endswith(b"}"):
+    if not _LAST.search(event) or _FINGERPRINT in event or not event.endswith(b"}"):
         return event
     return event[:-1] + b',"system_fingerprint":' + orjson.dumps(fingerprint) + b"}"

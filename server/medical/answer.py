@@ -3,6 +3,7 @@
 import asyncio
 
 from server.errors import too_slow
+from server.event_stream import backend_cut
 from server.gateway import Gateway
 from server.medical.attempt import Attempt, best_of, read_attempt
 from server.medical.question import MOST_ATTEMPTS, Asked
@@ -11,6 +12,7 @@ from server.medical.result import build_answer
 from server.medical.schemas import MedicalAnswer
 from server.medical.votes import vote
 from server.record import Record
+from server.relay import BackendCutError
 
 
 async def answer_question(gateway: Gateway, asked: Asked, record: Record) -> MedicalAnswer:
@@ -27,6 +29,9 @@ async def answer_question(gateway: Gateway, asked: Asked, record: Record) -> Med
     except TimeoutError:
         record.outcome = "timeout"
         raise too_slow(limit_s) from None
+    except BackendCutError:
+        record.outcome = "backend cut"
+        raise backend_cut() from None
 
 
 async def _answer(gateway: Gateway, asked: Asked, record: Record) -> MedicalAnswer:

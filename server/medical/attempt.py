@@ -10,6 +10,8 @@ from server.medical.question import Asked
 
 # Better ones later. An answer that is too short to tell proves less than one that is mostly in the language.
 _RANKS = ("inconsistent", "undetermined", "mixed", "consistent")
+# Else the token limit did (length), vLLM's watch for repetitions, or what another server has.
+_ENDED_BY_MODEL = frozenset(("stop", "tool_calls"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +23,7 @@ class Attempt:
         answer: None when the completion ended before it.
         choice: the option's letter; None for an open question, or where none can be read.
         assessment: of the answer's language.
-        language: the answer's language by code; None where it cannot be told.
+        language: the answer's language by code, ``hi-Latn`` for romanised Hindi; None where it cannot be told.
     """
 
     reply: Reply
@@ -32,9 +34,10 @@ class Attempt:
     language: str | None
 
     @property
-    def cut_off(self) -> bool:
-        """Whether the token limit ended it."""
-        return self.reply.finish_reason == "length"
+    def cut_off(self) -> bool | None:
+        """Whether something else than the model ended it; None where the backend did not say."""
+        reason = self.reply.finish_reason
+        return None if reason is None else reason not in _ENDED_BY_MODEL
 
     @property
     def left_language(self) -> bool:
@@ -53,9 +56,18 @@ def read_attempt(asked: Asked, reply: Reply) -> Attempt:
         return Attempt(reply, reasoning, None, None, Assessment("undetermined", None, ()), None)
     choice = extract_choice(answer, asked.options).letter if asked.options else None
     assessment = assess(answer, asked.language, asked.question)
-    of_target = assessment.verdict in ("consistent", "mixed")
-    language = asked.language if of_target else detect_language(answer)
-    return Attempt(reply, reasoning, answer, choice, assessment, language)
+    return Attempt(reply, reasoning, answer, choice, assessment, _language(answer, assessment, asked.language))
+
+
+def _language(answer: str, assessment: Assessment, asked: str) -> str | None:
+    """The answer's language; never the one asked for where the verdict says that it is another."""
+    if assessment.verdict in ("consistent", "mixed"):
+        return asked
+    detected = detect_language(answer)
+    for span in assessment.foreign:  # which tell romanised Hindi from Hindi
+        if span.language is not None and span.language.startswith(f"{detected}-"):
+            return span.language
+    return None if assessment.verdict == "inconsistent" and detected == asked else detected
 
 
 def best_of(attempts: Sequence[Attempt]) -> Attempt:

@@ -13,6 +13,8 @@ from server.relay import Answer, BackendCutError
 
 # What a backend says of these is about the question: too long, too many tokens. All else is not the client's business.
 _OF_THE_REQUEST = frozenset((400, 413, 422, 429))
+# vLLM's finish reasons of what it did not bring to an end.
+_GIVEN_UP = frozenset(("abort", "error"))
 
 
 def check_answer(answer: Answer, *, streamed: bool) -> None:
@@ -34,11 +36,14 @@ def read_reply(answer: Answer) -> Reply:
 
     Raises:
         ApiError: it is none (502).
+        BackendCutError: the backend gave it up.
     """
     try:
-        return parse_reply(answer.first, answer.first_byte_s, answer.backend.address.base_url)
+        reply = parse_reply(answer.first, answer.first_byte_s, answer.backend.address.base_url)
     except EndpointError:  # its message names the backend's address
         raise _bad() from None
+    _check_end(reply.finish_reason)
+    return reply
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +80,11 @@ class ReplyReader:
         """The whole completion, when the stream has ended.
 
         Raises:
-            BackendCutError: it ended before its end.
+            BackendCutError: it ended before its end, or the backend gave it up.
         """
         if not self._done and self._finish_reason is None:
             raise BackendCutError("no end")
+        _check_end(self._finish_reason)
         usage = (self._usage.get("prompt_tokens"), self._usage.get("completion_tokens"))
         text, reasoning = "".join(self._text), "".join(self._reasoning) or None
         return Reply(text, reasoning, self._finish_reason, *usage, perf_counter() - self._started)
@@ -101,6 +107,11 @@ class ReplyReader:
         except (ValueError, AttributeError, KeyError, TypeError):
             raise _bad() from None
         return delta
+
+
+def _check_end(finish_reason: str | None) -> None:
+    if finish_reason in _GIVEN_UP:
+        raise BackendCutError(finish_reason)
 
 
 def _bad() -> ApiError:

@@ -8,22 +8,13 @@ from pydantic_core import PydanticCustomError
 from app.consistency import Verdict
 from app.options import own_options
 from app.prompts import MAX_OPTIONS, MIN_OPTIONS
-from app.rows import check_storable
 from server.config import AUTO
+from server.fields import storable
 
 MOST_SAMPLES = 32
 _LONGEST_QUESTION = 32_000  # characters, of which a patient's whole history takes a few thousand
 _LONGEST_OPTION = 4_000
 _LARGEST_SEED = 2**53 - 1  # what every JSON reader holds
-
-
-def storable(text: str) -> str:
-    """A text that the database can hold."""
-    try:
-        check_storable(text)
-    except ValueError as error:
-        raise PydanticCustomError("unstorable", "{reason}", {"reason": str(error)}) from None
-    return text
 
 
 def _by_letter(value: Any) -> Any:
@@ -121,7 +112,9 @@ class AnswerLanguage(BaseModel):
     """Whether the answer is in the question's language."""
 
     question: Annotated[str, Field(description="The question's language by its ISO 639-1 code.")]
-    answer: Annotated[str | None, Field(description="The answer's language; null where it cannot be told.")]
+    answer: Annotated[
+        str | None, Field(description="The answer's language, hi-Latn for romanised Hindi; null where it is unknown.")
+    ]
     verdict: Annotated[Verdict, Field(description="Of the answer; undetermined when it is absent or too short.")]
     foreign: list[ForeignText]
     enforced: Annotated[
@@ -157,7 +150,10 @@ class MedicalAnswer(BaseModel):
         float | None, Field(description="The choice's share of all samples, the unread ones included.")
     ]
     language: AnswerLanguage
-    cut_off: Annotated[bool, Field(description="Whether the token limit ended the completion.")]
+    cut_off: Annotated[
+        bool | None,
+        Field(description="Whether the token limit or the server ended it, not the model; null where unknown."),
+    ]
     attempts: Annotated[int, Field(description="Completions made in all: samples and further tries.")]
     model: str
     usage: Annotated[TokenUsage | None, Field(description="Null where a backend did not count.")]

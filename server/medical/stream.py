@@ -10,7 +10,8 @@ from starlette.types import Receive, Scope, Send
 from app.endpoint.reply import Reply
 from app.notices import notice
 from server.connection import while_connected
-from server.errors import ApiError, too_slow
+from server.errors import ApiError, server_stops, too_slow
+from server.event_stream import EVENT_STREAM, UNBUFFERED, backend_cut, send_last
 from server.gateway import Gateway
 from server.medical.attempt import Attempt, best_of, read_attempt
 from server.medical.question import MOST_ATTEMPTS, Asked
@@ -19,14 +20,9 @@ from server.medical.result import build_answer, note_result
 from server.medical.schemas import MedicalAnswer
 from server.reasoning.splitter import Splitter
 from server.record import Record
-from server.relay import EVENT_STREAM, Answer, BackendCutError
+from server.relay import Answer, BackendCutError
 
-# Reverse proxies must not collect what should appear at once.
-_HEADERS = [
-    (b"content-type", EVENT_STREAM.encode() + b"; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-]
+_HEADERS = [(b"content-type", EVENT_STREAM.encode() + b"; charset=utf-8"), *UNBUFFERED]
 
 
 class StreamedAnswer(Response):
@@ -59,20 +55,19 @@ class StreamedAnswer(Response):
             error = too_slow(self._limit_s)
         except BackendCutError:
             self._record.outcome = "backend cut"
-            error = ApiError(502, "the model's server went away in the middle of the answer", code="backend_cut")
+            error = backend_cut()
         except ApiError as caught:
             self._record.refused(caught.status)
             error = caught
         except asyncio.CancelledError:
             if self._started:  # the server stops; for a client that left this goes nowhere
-                stopping = ApiError(503, "the server stops", code="server_stopping")
-                await asyncio.shield(_send(send, _error_event(stopping), last=True))
+                await send_last(send, _error_event(server_stops()))
             raise
         finally:
             open_streams.dec()
         if not self._started:
             raise error
-        await _send(send, _error_event(error), last=True)
+        await send_last(send, _error_event(error))
 
     async def _answer(self, send: Send) -> MedicalAnswer:
         asked = self._asked

@@ -13,15 +13,18 @@ _BLOCKS: dict[Format, type[PlainBlocks] | type[HimedBlocks] | type[CureMedBlocks
 
 
 class Splitter:
-    """`app.answers.parse_completion` for a stream: what has been said stays said, and only what may still become a
-    marker is held back.
+    """`app.answers.parse_completion` for a stream: what has been said stays said. Held back are what may still become
+    a marker and, in `himed` and `cure-med`, up to 2,000 characters before the first marker, for that shows whether they
+    are the reasoning. JSON is not held back.
 
     The parts, joined, are those that `parse_completion` finds in the whole text (empty for None) wherever the format
     is kept, and where reasoning was opened and never closed. A text without any marker passes untouched, blanks at its
-    ends included. Three things cannot be known before they come, and are read otherwise:
+    ends included. What cannot be known before it comes is read otherwise:
 
-    - Text before the first marker goes to the answer, where `parse_completion` may take it for reasoning, or drop it.
-    - Text between the reasoning and an answer tag does, too.
+    - A longer text before the first marker goes to the answer, where `parse_completion` may take it for reasoning, or
+      drop it; in `plain` a text of any length before a lone ``</think>``.
+    - Text between the reasoning and an answer tag, and between steps without a thinking tag around them, does, too.
+    - A text that stands before an answer is the reasoning, also where a thinking block comes behind the answer.
     - Of several answer blocks all come, an empty line between them, where `parse_completion` keeps the last one; a
       thought in think tags comes before other reasoning, where it is dropped; a heading with words behind its colon
       counts, unless one of its name stood alone on a line before (not after) it.
@@ -73,6 +76,8 @@ class Splitter:
     def _read_think(self, tag: Marker) -> None:
         """A thought stands first; a tag named in the middle of an answer opens nothing."""
         if tag.closes and (self._in_thought or self._thought_tags_count):
+            if not self._in_thought:
+                self._blocks.end_thought()
             self._in_thought, self._thought_tags_count, self._marked = False, False, True
             self._scanner.begin_text()
             self._blocks = _BLOCKS[self._format](self._reasoning, self._answer)

@@ -2,14 +2,14 @@
 
 from typing import Literal
 
-from server.reasoning.blocks import Part
+from server.reasoning.blocks import Opening, Part
 from server.reasoning.markers import Marker
 
 _State = Literal["unmarked", "reasoning", "steps ended", "after reasoning", "answer", "outside"]
 
 
 class CureMedBlocks:
-    """CURE-Med's blocks. What stands before the first tag goes to the answer: there may never be one.
+    """CURE-Med's blocks. What stands before an answer block or a closing tag alone is the reasoning.
 
     Reasoning goes on until it is closed. An answer tag in it may be a mere mention, or the answer where the closing tag
     was forgotten: that shows when something, or nothing, follows the answer's block, and so long it is held back.
@@ -17,6 +17,7 @@ class CureMedBlocks:
 
     def __init__(self, reasoning: Part, answer: Part) -> None:
         self._reasoning, self._answer = reasoning, answer
+        self._opening = Opening(reasoning, answer)
         self._state: _State = "unmarked"
         self._by_steps = False  # steps without a thinking tag around them
         self._length_before = reasoning.length
@@ -34,7 +35,9 @@ class CureMedBlocks:
                     self._answer.add(text)
                 else:
                     self._reasoning.add(text)
-            case "unmarked" | "after reasoning" | "answer":
+            case "unmarked":
+                self._opening.add(text)
+            case "after reasoning" | "answer":
                 self._answer.add(text)
             case "outside":
                 pass
@@ -50,15 +53,30 @@ class CureMedBlocks:
                 else:
                     self._answer_tag(marker)
             case _:
+                self._settle_opening(marker)
                 self._between_blocks(marker)
 
+    def end_thought(self) -> None:
+        """What is held back was the thought."""
+        self._opening.is_reasoning()
+        self._release()
+
     def finish(self) -> None:
-        """The text has ended: an answer block that it ends with is the answer."""
+        """The text has ended: without a tag all of it is the answer, and so is an answer block that it ends with."""
+        self._opening.is_answer()
         if self._held_end:
             self._answer.open()
             self._answer.add("".join(self._held[1 : self._held_end]))
         else:
             self._release()
+
+    def _settle_opening(self, marker: Marker) -> None:
+        if marker.name == "answer" and marker.closes:
+            self._opening.is_answer()
+        elif marker.name == "answer" or (marker.name == "thinking" and marker.closes):
+            self._opening.is_reasoning()
+        else:
+            self._opening.drop()
 
     def _in_reasoning(self, marker: Marker) -> None:
         if marker.name == "thinking" and marker.closes:

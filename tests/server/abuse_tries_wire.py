@@ -105,6 +105,7 @@ _PATHS = (
     "/metrics/",
     "/METRICS",
     "/metrics%00",
+    "/metrics%0a",
     "/metrics;a=b",
     "/metrics%20",
     "/health/../metrics",
@@ -114,7 +115,7 @@ _PATHS = (
 )
 
 
-@abuse("fifteen spellings of /metrics with a chat key, as /v1/../metrics and //metrics", "404; none is let in")
+@abuse("sixteen spellings of /metrics with a chat key, as /v1/../metrics and //metrics", "404; none is let in")
 def _(target: Target) -> str:
     for path in _PATHS:
         found = target.send(_head(target, "Connection: close", start=f"GET {path} HTTP/1.1"))

@@ -9,7 +9,10 @@ from aiohttp import web
 from pydantic import SecretStr
 from running import ScriptedBackend
 
+from server.access import Limiter, OpenGate
 from server.backends import Address, Backend, BackendGroup, Prober
+from server.config import build_config
+from server.gateway import Gateway, Setup
 from server.relay import open_session
 
 
@@ -60,7 +63,7 @@ def _probed(address: Address, times: int = 1, before: Callable[[Backend], None] 
             before(backend)
         async with open_session() as session:
             for _ in range(times):
-                await Prober(session, 0.1).probe(backend)
+                await Prober(session, lambda: 0.1).probe(backend)
         return backend
 
     return asyncio.run(probe())
@@ -70,7 +73,6 @@ def test_a_backend_that_lists_its_models_is_up() -> None:
     with ScriptedBackend(models=("m", "more")) as server:
         backend = _probed(server.address())
     assert backend.up
-    assert backend.answered
     assert backend.failure is None
 
 
@@ -78,7 +80,6 @@ def test_a_backend_without_one_of_its_models_is_out() -> None:
     with ScriptedBackend(models=("m",)) as server:
         backend = _probed(server.address(names=(("x", "gone"), ("y", "absent"), ("m", "m"))))
     assert not backend.up
-    assert not backend.answered
     assert backend.failure == "does not serve absent, gone"
 
 
@@ -89,7 +90,7 @@ def test_a_backend_that_says_it_is_not_ready_is_out_and_comes_back() -> None:
         async def probe() -> None:
             backend = Backend(server.address())
             async with open_session() as session:
-                prober = Prober(session, 0.1)
+                prober = Prober(session, lambda: 0.1)
                 await prober.probe(backend)
                 assert (backend.up, backend.failure, backend.failures) == (False, "answers with status 503", 1)
                 server.up = True
@@ -142,19 +143,52 @@ async def test_what_a_probe_makes_of_an_answer(
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     backend = Backend(Address("m/0", url, SecretStr(key) if key else None, (("m", "m"),)))
     async with open_session() as session:
-        await Prober(session, 0.1).probe(backend)
+        await Prober(session, lambda: 0.1).probe(backend)
     await runner.cleanup()
     assert backend.failure == failure
     assert backend.up == (failure is None)
 
 
-def test_a_busy_backend_that_is_late_with_a_probe_stays_in() -> None:
+def test_a_busy_backend_that_is_gone_is_out_at_once() -> None:
     def busy(backend: Backend) -> None:
         backend.up, backend.open = True, 1
 
     with ScriptedBackend() as server:
         address = server.address()
-    assert _probed(address, before=busy).up
+    assert not _probed(address, before=busy).up
+
+
+async def test_a_busy_backend_that_hangs_is_taken_out_after_three_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("server.backends._PROBE_TIMEOUT_S", 0.05)
+    silent = await asyncio.start_server(lambda _reader, _writer: asyncio.sleep(60), "127.0.0.1", 0)
+    port = silent.sockets[0].getsockname()[1]
+    backend = Backend(Address("n/0", f"http://127.0.0.1:{port}/v1"), up=True, open=1)
+    async with open_session() as session:
+        prober = Prober(session, lambda: 0.1)
+        for _ in range(3):
+            await prober.probe(backend)
+            assert backend.up
+        await prober.probe(backend)
+    assert (backend.up, backend.failure) == (False, "does not answer")
+    silent.close()
+
+
+def test_a_reload_keeps_what_is_known_of_a_backend_whose_place_or_adapters_change() -> None:
+    def setup(*addresses: Address) -> Setup:
+        urls = [{"url": address.base_url} for address in addresses]
+        return Setup(build_config({"open": True, "models": {"m": {"backends": urls}}}), {"m": addresses})
+
+    first = Address("m/0", "http://127.0.0.1:7/v1", names=(("m", "m"),))
+    gateway = Gateway(setup(first), OpenGate(), Limiter(), None)
+    (backend,) = gateway.backends.values()
+    backend.up, backend.open = True, 3
+    new = Address("m/0", "http://127.0.0.1:8/v1", names=(("m", "m"),))
+    moved = Address("m/1", "http://127.0.0.1:7/v1", names=(("m", "m"), ("adapter", "adapter")))
+    started = Address("m/2", "http://127.0.0.1:9/v1", warm=True)
+    gateway.load(setup(new, moved, started))
+    assert gateway.backends["m/1"] is backend
+    assert backend.address == moved
+    assert [found.up for found in gateway.backends.values()] == [False, True, True]
 
 
 async def test_the_prober_goes_on_and_finds_what_comes_up() -> None:
@@ -162,7 +196,7 @@ async def test_the_prober_goes_on_and_finds_what_comes_up() -> None:
         server.up = False
         backend = Backend(server.address())
         async with open_session() as session:
-            running = asyncio.create_task(Prober(session, 0.05).run({"m/0": backend}))
+            running = asyncio.create_task(Prober(session, lambda: 0.05).run({"m/0": backend}))
             await asyncio.sleep(0.1)
             assert not backend.up
             server.up = True
@@ -180,7 +214,7 @@ async def test_a_backend_that_hangs_keeps_no_other_waiting() -> None:
         hanging = Backend(Address("n/0", f"http://127.0.0.1:{port}/v1"))
         backend = Backend(server.address())
         async with open_session() as session:
-            running = asyncio.create_task(Prober(session, 0.05).run({"n/0": hanging, "m/0": backend}))
+            running = asyncio.create_task(Prober(session, lambda: 0.05).run({"n/0": hanging, "m/0": backend}))
             for _ in range(2):  # and again after the first round
                 async with asyncio.timeout(2):
                     while not backend.up:  # noqa: ASYNC110

@@ -194,3 +194,26 @@ def test_a_model_that_is_not_served_is_named_with_those_that_are() -> None:
 def test_whatever_comes_is_read_or_refused(raw: bytes) -> None:
     with contextlib.suppress(ApiError):
         assert isinstance(read_object(raw), dict)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "count"), [("a", 1), ([1, 2, 3], 1), (["a", "b"], 2), ([[1, 2], [3]], 2), (["a"], 1), ([], 1), (None, 1)]
+)
+def test_prompts_count_as_choices(prompt: Any, count: int) -> None:
+    _call("/completions", {"choices": count}, prompt=prompt)
+    if count > 1:
+        refused = _refused(orjson.dumps({"model": "m", "prompt": prompt}), choices=count - 1)
+        assert refused.param == "prompt"
+        _refused(orjson.dumps({"model": "m", "prompt": prompt, "n": 2}), choices=2 * count - 1)
+
+
+def test_tokens_are_not_counted_for_us_in_a_stream_of_several_prompts() -> None:
+    one, two = (_call("/completions", prompt=prompt, stream=True) for prompt in (["a"], ["a", "b"]))
+    assert (one.adds_usage(_HERE), two.adds_usage(_HERE)) == (True, False)
+
+
+def test_a_body_that_is_too_deep_to_be_written_anew_is_refused() -> None:
+    raw = b'{"model":"m","x":' + b"[" * 400 + b"]" * 400 + b"}"
+    assert _read(raw).bytes_for(_HERE) is raw
+    with pytest.raises(ApiError, match="nested too deeply"):
+        _read(raw).bytes_for(_ELSEWHERE)

@@ -212,3 +212,19 @@ def test_a_fault_of_ours_is_a_500_that_tells_nothing_but_its_id_and_so_does_the_
     assert ("RuntimeError" if gate else "KeyError") in str(told[0])
     assert "test_front.py" in str(told[0])
     assert _access_lines(caplog, [answer])[0]["outcome"] == "failed"
+
+
+@pytest.mark.parametrize(
+    "path", ["/metrics%0A", "/v1/feedback/export%0A", "/v1/models%0A", "/metrics%0D", "/metrics%00"]
+)
+def test_a_path_with_a_line_feed_is_no_way_round_a_scope(path: str) -> None:
+    class ChatOnly:
+        async def admit(self, authorization: bytes | None) -> Principal:
+            return Principal("id", "chatter", frozenset(["chat"]))
+
+    with (
+        ScriptedBackend() as backend,
+        RunningGateway({"m": (backend.address(),)}, config={"open": False}, gate=ChatOnly()) as gateway,
+    ):
+        assert httpx.get(f"{gateway.url}{path.partition('%')[0]}").status_code in (200, 403)
+        assert httpx.get(f"{gateway.url}{path}").status_code == 404

@@ -34,7 +34,7 @@ _RIGHT = {"Authorization": "Bearer right"}
         ("/metrics", 401, 403, 200),
         ("/openapi.json", 401, 200, 200),
         ("/docs", 401, 200, 200),
-        ("/nowhere", 401, 404, 403),
+        ("/nowhere", 401, 404, 404),
         ("/v1/models", 401, 200, 403),
     ],
 )

@@ -180,6 +180,7 @@ _WRONG: list[tuple[dict[str, Any], str, str]] = [
     ),
     # names
     (_values(models={"auto": _MODEL}), "", "'auto' is the gateway's own name"),
+    (_values(auto={"routes": {"hi": "m", "Hindi": "m"}}), "auto.routes", "the language hi is given twice"),
     (_values(models={"m": _MODEL | {"adapters": {"a": None}}, "a": _MODEL}), "", "'a' is given twice"),
     (_values(models={"m": {"checkpoint": "c", "adapters": {"a": None}}}), "models.m", "the adapter a needs a folder"),
     # auto

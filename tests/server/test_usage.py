@@ -1,5 +1,6 @@
 """The tap on a stream: whole events pass, tokens are counted, and what only we asked for is taken out."""
 
+import json
 from typing import Any
 
 import orjson
@@ -136,3 +137,16 @@ def test_what_cannot_be_read_passes(broken: bytes, strip: bool) -> None:
     tap = UsageTap(strip=strip)
     assert b"".join(_pass(tap, [broken, _DONE])) == broken + _DONE
     assert tap.usage is None
+
+
+def test_events_with_blanks_in_their_json_are_counted_and_stripped_too() -> None:
+    def event(**fields: Any) -> bytes:
+        return b"data: " + json.dumps(fields).encode() + b"\n\n"  # json writes blanks, as servers in Python do
+
+    first, last = event(choices=[_choice("a")]), event(choices=[_choice("", "stop")])
+    tap = UsageTap(strip=True)
+    passed = (
+        tap.feed(first) + tap.feed(last) + tap.feed(event(choices=[], usage=_USAGE)) + tap.feed(_DONE) + tap.close()
+    )
+    assert passed == first + last + _DONE
+    assert tap.usage == _USAGE
