@@ -61,7 +61,7 @@ class Feedback(BaseModel):
     request_id: Annotated[
         str,
         BeforeValidator(_own_id),
-        Field(pattern=r"^[!-~]{1,64}$", description="The answer's id, or the header X-Request-Id of its reply."),
+        Field(pattern=r"^[!-~]{1,64}$", description="The answer's id, or its header X-Request-Id."),
     ]
     rating: Annotated[
         Literal[1, -1] | None, BeforeValidator(_no_boolean), Field(description="1 is good, -1 is bad.")
@@ -103,6 +103,11 @@ def _add(session: Session, row: FeedbackRow) -> int:
 
 
 def store_of(request: Request) -> Store:
+    """The database.
+
+    Raises:
+        ApiError: this server has none (503).
+    """
     if (store := gateway_of(request).store) is None:
         raise ApiError(503, "this server has no database: it keeps no feedback", code="no_database")
     return store

@@ -1,6 +1,7 @@
 """Fixtures that all tests share."""
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,6 +21,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # Taken out of the environment: the settings refuse every HIMED_ variable that they do not know.
 POSTGRES = os.environ.pop("HIMED_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    # Run in the background of a shell, where Ctrl-C is ignored, also by all that the tests start and interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 _VLLM_FIXTURES = {"vllm_server", "vllm_servers"}
 

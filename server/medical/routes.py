@@ -40,8 +40,8 @@ async def answer_stream(request: Request, body: StreamedQuestion) -> Response:
       and a longer text before the first marker, come as the answer
     - `retry` {attempt, reason}: the answer left the language (`enforce_language`); what was shown is void, another
       answer comes
-    - `done`: the whole answer, as of `/v1/medical/answer`. It is the one that counts: it holds the best of all attempts,
-      parted into reasoning and answer as in the events where the model's server does that, which vLLM does
+    - `done`: the whole answer, as of `/v1/medical/answer`. It is the one that counts: it holds the best of all
+      attempts, parted into reasoning and answer as in the events where the model's server does that, as vLLM does
     - `error` {error}: in OpenAI's shape, in place of `done`
 
     An error before the first event is an answer with its own status.

@@ -20,14 +20,14 @@ from medical_gateway import (
     medical_gateway,
     replies,
 )
-from running import RunningGateway, ScriptedBackend, event, stream_events
+from running import RunningGateway, ScriptedBackend, completion, event, stream_events
 from sqlalchemy import Engine, insert, text
 
 from app.database import open_session
 from app.rows import read_rows
 from app.schema import open_database
 from app.tables import FeedbackRow, RequestLogRow
-from server import feedback as feedback_module
+from server import export as export_module
 from server.store import Store
 from training.data.layouts import find_layout, read_record
 
@@ -225,6 +225,31 @@ def test_the_questions_are_rows_that_himed_train_reads(gateway: RunningGateway, 
     assert records[0].options == OPTIONS
 
 
+@pytest.mark.parametrize(
+    ("path", "prefix", "body"),
+    [
+        ("chat/completions", "chatcmpl-", {"messages": [{"role": "user", "content": HINDI_QUESTION}]}),
+        ("completions", "cmpl-", {"prompt": HINDI_QUESTION}),
+    ],
+)
+def test_feedback_on_openai_answers_becomes_training_data(
+    engine: Engine, path: str, prefix: str, body: dict[str, Any]
+) -> None:
+    async def named_as_vllm_does(request: web.Request) -> web.StreamResponse:
+        return web.json_response(completion(HINDI) | {"id": prefix + request.headers["X-Request-Id"]})
+
+    with (
+        medical_backend(named_as_vllm_does) as backend,
+        medical_gateway(backend, store=Store(engine), config=LOGGED) as gateway,
+    ):
+        answered = httpx.post(f"{gateway.url}/v1/{path}", json={"model": "himed"} | body)
+        assert answered.json()["id"].startswith(prefix)
+        give(gateway, request_id=answered.json()["id"], rating=1)
+        wait_for_log(engine, 1)
+        assert export(gateway, format="questions") == [{"question": HINDI_QUESTION, "answer": HINDI, "language": "hi"}]
+        assert export(gateway)[0]["request_id"] == answered.headers["x-request-id"]
+
+
 def add_rows(engine: Engine, count: int) -> datetime:
     """Rows a minute apart, ratings in turn; returns the first one's time."""
     first = datetime(2026, 1, 1, tzinfo=UTC)
@@ -280,7 +305,7 @@ def test_an_export_that_breaks_off_cannot_be_taken_for_a_whole_one(
     gateway: RunningGateway, engine: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     add_rows(engine, 600)
-    read = feedback_module._page
+    read = export_module._page
 
     async def first_only(store: Store, wanted: Any, after: int) -> Any:
         if after:
@@ -288,6 +313,6 @@ def test_an_export_that_breaks_off_cannot_be_taken_for_a_whole_one(
                 connection.execute(text("ALTER TABLE feedback RENAME TO hidden"))
         return await read(store, wanted, after)
 
-    monkeypatch.setattr(feedback_module, "_page", first_only)
+    monkeypatch.setattr(export_module, "_page", first_only)
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"{gateway.url}/v1/feedback/export")

@@ -157,6 +157,15 @@ def test_reasoning_that_was_cut_off_is_no_answer(question: str, text: str, apart
     }
 
 
+@pytest.mark.parametrize(
+    ("finish", "cut_off"),
+    [("stop", False), ("tool_calls", False), ("length", True), ("repetition", True), (None, None)],
+)
+def test_what_did_not_end_by_itself_was_cut_off(finish: Any, cut_off: bool | None) -> None:
+    reply = completion(himed(HINDI), finish=finish)
+    assert ask(medical_backend(answering(lambda _body: reply)), question=HINDI_QUESTION)["cut_off"] is cut_off
+
+
 @pytest.mark.parametrize("text", ["शायद कोई संक्रमण है।", "A या B", "उत्तर: F"])
 def test_a_choice_that_cannot_be_read_is_null(text: str) -> None:
     found = ask(medical_backend(replies(himed(text))), question=HINDI_QUESTION, options=OPTIONS)

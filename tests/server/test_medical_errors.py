@@ -11,6 +11,7 @@ import httpx
 import pytest
 from aiohttp import web
 from medical_gateway import HINDI_QUESTION, OPTIONS, assert_error, medical_backend, medical_gateway
+from running import completion
 
 JSON = {"Content-Type": "application/json"}
 ROUTES = ("/v1/medical/answer", "/v1/medical/answer/stream")
@@ -112,6 +113,19 @@ def test_a_backends_errors(route: str, handler: Any, status: int, said: str) -> 
     assert said in assert_error(answer, status)["message"]
     assert str(backend.port) not in answer.text
     assert set(still_open) == {0}
+
+
+@pytest.mark.parametrize("reason", ["abort", "error"])
+@pytest.mark.parametrize("more", [{}, {"samples": 3, "options": OPTIONS}])
+def test_a_completion_that_the_backend_gave_up_is_no_answer(reason: str, more: dict[str, Any]) -> None:
+    async def handler(_request: web.Request) -> web.StreamResponse:
+        return web.json_response(completion("## Thinking\n\nA", finish=reason))
+
+    with medical_backend(handler) as backend, medical_gateway(backend) as gateway:
+        answer = httpx.post(gateway.url + ROUTES[0], json={"question": HINDI_QUESTION} | more)
+        metrics = httpx.get(f"{gateway.url}/metrics").text
+    assert_error(answer, 502, code="backend_cut")
+    assert 'himed_outcomes_total{model="himed",outcome="backend cut"} 1.0' in metrics
 
 
 @pytest.mark.parametrize("route", ROUTES)

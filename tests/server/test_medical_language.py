@@ -57,6 +57,20 @@ def test_the_best_of_at_most_three(answers: list[str], kept: str, verdict: str, 
     assert found["usage"] == {"prompt_tokens": 3 * tries, "completion_tokens": 2 * tries, "total_tokens": 5 * tries}
 
 
+ROMANISED = (
+    "Mareez ko khoob paani peena chahiye aur aaram karna chahiye. Bukhar teen din se zyada rahe to doctor ko dikhaye."
+)
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict", "language"),
+    [(HINDI, "consistent", "hi"), (ENGLISH, "inconsistent", "en"), (ROMANISED, "inconsistent", "hi-Latn")],
+)
+def test_the_answers_language_agrees_with_the_verdict(answer: str, verdict: str, language: str) -> None:
+    found = ask(medical_backend(replies(himed(answer))), enforce_language=False)["language"]
+    assert (found["verdict"], found["answer"]) == (verdict, language)
+
+
 def test_without_it_nothing_is_tried_again() -> None:
     backend = medical_backend(replies(himed(ENGLISH)))
     found = ask(backend, enforce_language=False)

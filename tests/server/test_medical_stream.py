@@ -1,6 +1,7 @@
 """`/v1/medical/answer/stream`: the events and their order."""
 
 import asyncio
+import socket
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -111,6 +112,21 @@ def test_the_backend_may_take_them_apart_itself() -> None:
 
 
 @pytest.mark.parametrize(
+    ("question", "text", "reasoning"),
+    [
+        (HINDI_QUESTION, "पहले B देखें।\n\n## Response\n\nC", "पहले B देखें।"),
+        (AMHARIC_QUESTION, "I think B because of X.\n</thinking>\n<answer>C</answer>", "I think B because of X."),
+    ],
+)
+def test_reasoning_that_was_not_opened_is_not_shown_as_the_answer(question: str, text: str, reasoning: str) -> None:
+    events = ask(medical_backend(streams(pieces(text))), question=question, options=OPTIONS)
+    result = events[-1][1]
+    assert joined(events, "reasoning") == result["reasoning"] == reasoning
+    assert joined(events, "answer") == result["answer"] == "C"
+    assert result["choice"] == "C"
+
+
+@pytest.mark.parametrize(
     ("question", "text"),
     [(HINDI_QUESTION, f"## Thinking\n\n{HINDI}"), (AMHARIC_QUESTION, f"<thinking><step1>{AMHARIC}")],
 )
@@ -161,6 +177,18 @@ def test_a_backend_that_ends_without_an_end_is_an_error_event() -> None:
     assert "done" not in [name for name, _ in events]
 
 
+@pytest.mark.parametrize("reason", ["abort", "error"])
+def test_what_the_backend_gave_up_is_an_error_event(reason: str) -> None:
+    events = ask(medical_backend(streams(pieces(himed(HINDI), finish=reason))), question=HINDI_QUESTION)
+    assert error_of(events)["code"] == "backend_cut"
+    assert "done" not in [name for name, _ in events]
+
+
+def test_an_end_without_a_reason_leaves_it_open_whether_it_was_cut_off() -> None:
+    parts = [part for part in pieces(himed(HINDI)) if b'"finish_reason":"stop"' not in part]
+    assert ask(medical_backend(streams(parts)), question=HINDI_QUESTION)[-1][1]["cut_off"] is None
+
+
 def test_a_backend_that_is_cut_is_an_error_event() -> None:
     async def handler(request: web.Request) -> web.StreamResponse:
         response = await stream_events(request, pieces(himed(HINDI))[:6])
@@ -200,6 +228,26 @@ def test_the_deadline_ends_a_stream_with_an_error() -> None:
         answer = httpx.post(f"{gateway.url}/v1/medical/answer/stream", json={"question": HINDI_QUESTION})
         wait_until_idle(backend)
     assert error_of(read_events(answer.text))["code"] == "timeout"
+
+
+async def flood(request: web.Request) -> web.StreamResponse:
+    response = await stream_events(request, pieces(himed(HINDI))[:6])
+    while True:
+        await response.write(event({"content": "और " * 30_000}))
+
+
+def test_a_client_that_reads_nothing_does_not_hold_a_stream_that_broke() -> None:
+    with medical_backend(flood) as backend, medical_gateway(backend, config={"limits": {"request_s": 1}}) as gateway:
+        url = httpx.URL(gateway.url)
+        body = orjson.dumps({"question": HINDI_QUESTION})
+        head = f"POST /v1/medical/answer/stream HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        with socket.create_connection((url.host, url.port)) as client:
+            client.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
+            end = time.monotonic() + 10
+            while 'outcome="timeout"} 1.0' not in httpx.get(f"{gateway.url}/metrics").text:
+                assert time.monotonic() < end, "the request is held"
+                time.sleep(0.1)
+        wait_until_idle(backend)
 
 
 def wait_until_idle(backend: ScriptedBackend) -> None:

@@ -65,10 +65,12 @@ def streamed(format: Format, tokenizer: Any, pieces: list[str]) -> tuple[str, st
 @FORMATS
 def test_deltas_hold_what_was_set_and_nothing_else(format: Format, tokenizer: Any) -> None:
     parser = new_parser(format, tokenizer)
-    delta = parser.extract_reasoning_streaming("", "", "D", [], [], [])
-    assert delta.model_dump(exclude_unset=True) == {"content": "D"}
+    assert parser.extract_reasoning_streaming("", "", "D", [], [], []) is None
     assert parser.extract_reasoning_streaming("", "", "\n", [], [], []) is None
-    assert parser.finish_streaming().model_dump(exclude_unset=True) == {"content": "\n"}
+    assert parser.finish_streaming().model_dump(exclude_unset=True) == {"content": "D\n"}
+    parser = new_parser(format, tokenizer)
+    delta = parser.extract_reasoning_streaming("", "", "[1", [], [], [])
+    assert delta.model_dump(exclude_unset=True) == {"content": "[1"}
 
 
 @FORMATS
@@ -87,6 +89,21 @@ def test_vllm_splits_a_stream(format: Format, tokenizer: Any) -> None:
     assert all(whole)
     for pieces in ([COMPLETIONS[format]], list(COMPLETIONS[format])):
         assert streamed(format, tokenizer, pieces) == whole
+
+
+@pytest.mark.parametrize(
+    ("format", "text", "parts"),
+    [
+        ("himed", "Consider A first.\n\n## Response\n\nC", ("Consider A first.", "C")),
+        ("cure-med", "I think B because of X.\n</thinking>\n<answer>B</answer>", ("I think B because of X.", "B")),
+    ],
+)
+def test_reasoning_that_was_not_opened_is_no_content(
+    format: Format, text: str, parts: tuple[str, str], tokenizer: Any
+) -> None:
+    assert new_parser(format, tokenizer).extract_reasoning(text, None) == parts
+    for pieces in ([text], list(text)):
+        assert streamed(format, tokenizer, pieces) == parts
 
 
 @FORMATS

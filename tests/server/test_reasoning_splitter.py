@@ -10,6 +10,7 @@ from app.answers import parse_completion
 from app.formats import FORMATS, Format, cure_med_completion, himed_completion
 from server.reasoning.splitter import Splitter
 
+LONG = "Fever." * 400  # more than is held back
 STEPS = "<step1>Fever.</step1>\n<step2>Rash.</step2>"
 
 
@@ -64,6 +65,19 @@ def parsed(text: str, format: Format) -> tuple[str, str]:
         ("cure-med", "<step1>Fever.</step1><step2>The answer"),
         ("cure-med", "<answer>D</answer>"),
         ("cure-med", "<thinking></thinking><answer>D</answer>"),
+        # Reasoning that was not opened is none of the answer.
+        ("himed", "Consider A first.\n\n## Response\n\nC"),
+        ("himed", "Sure!\n\n## Thinking\n\nFever.\n\n## Response\n\nD"),
+        ("himed", "Fever.\n\n## Thinking\n\n## Response\n\nD"),
+        ("himed", "Fever.\n\n## Thinking\n"),
+        ("himed", "Hm, A.</think>B"),
+        ("cure-med", "I think B because of X.\n</thinking>\n<answer>B</answer>"),
+        ("cure-med", "Fever, so <answer>D</answer>"),
+        ("cure-med", "Sure! <thinking>Fever.</thinking><answer>D</answer>"),
+        ("cure-med", "Sure! <step1>Fever.</step1> D"),
+        ("cure-med", "D</answer>"),
+        ("cure-med", "Hm, A.</think><answer>B</answer>"),
+        ("cure-med", "<thinking>Maybe <answer>A</answer></think>B"),
     ],
 )
 @pytest.mark.parametrize("size", [1, 2, 5, None])
@@ -76,12 +90,13 @@ def test_a_stream_gives_what_the_whole_text_gives(format: Format, text: str, siz
     ("format", "text", "reasoning", "answer"),
     [
         ("plain", "Fever.</think>Measles.", "", "Fever.\n\nMeasles."),
-        ("himed", "Fever.\n\n## Response\n\nD", "", "Fever.\n\nD"),
-        ("himed", "Sure!\n\n## Thinking\n\nFever.\n\n## Response\n\nD", "Fever.", "Sure!\n\nD"),
+        ("himed", "Hm.\n## Response\nD\n## Thinking\nFever.", "Hm.", "D"),
+        ("himed", f"{LONG}\n\n## Response\n\nD", "", f"{LONG}\n\nD"),
         ("himed", "## Thinking\n\nFever.\n\n## Response\n\nA\n\n## Response\n\nB", "Fever.", "A\n\nB"),
         ("himed", "<think>Hm.</think>## Thinking\n\nFever.\n\n## Response\n\nD", "Hm.\n\nFever.", "D"),
         ("himed", "## Response: A\n## Response\nB", "", "A\n\nB"),
-        ("cure-med", "Fever.</thinking><answer>D</answer>", "", "Fever.\n\nD"),
+        ("cure-med", f"{LONG}</thinking><answer>D</answer>", "", f"{LONG}\n\nD"),
+        ("cure-med", "<step1>a</step1> so <step2>b</step2> D", "<step1>a</step1>\n\n<step2>b</step2>", "so\n\nD"),
         ("cure-med", "<thinking>a</thinking> So: <answer>D</answer>", "a", "So:\n\nD"),
         ("cure-med", "<thinking>a</thinking><answer>A</answer><answer>B</answer>", "a", "A\n\nB"),
         ("cure-med", "<answer>D</answer><thinking>a</thinking>", "a", "D"),
@@ -96,13 +111,30 @@ def test_what_a_stream_cannot_know_is_read_in_order(
 
 
 @pytest.mark.parametrize("format", FORMATS)
-def test_a_text_without_markers_passes_untouched_and_at_once(format: Format) -> None:
+def test_json_passes_untouched_and_at_once(format: Format) -> None:
     splitter = Splitter(format)
     assert splitter.feed(' {"a": "#b') == ("", ' {"a": "#b')
     assert splitter.feed("लाल <b>") == ("", "लाल <b>")
     assert splitter.feed("}\n \n") == ("", "}")
     assert splitter.finish() == ("", "\n \n")
     assert split("  \n", format) == ("", "  \n")
+
+
+@pytest.mark.parametrize("format", ["himed", "cure-med"])
+def test_a_text_without_markers_comes_whole_at_its_end_or_when_it_is_long(format: Format) -> None:
+    splitter = Splitter(format)
+    assert splitter.feed(" D") == ("", "")
+    assert not splitter.answering
+    assert splitter.finish() == ("", " D")
+    splitter = Splitter(format)
+    assert splitter.feed("x" * 2_000) == ("", "")
+    assert splitter.feed("y") == ("", "x" * 2_000 + "y")
+    assert splitter.feed("z\n") == ("", "z")
+    assert splitter.finish() == ("", "\n")
+
+
+def test_a_plain_models_text_comes_as_it_is_written() -> None:
+    assert Splitter("plain").feed("Fever") == ("", "Fever")
 
 
 def test_only_what_may_be_a_marker_is_held_back() -> None:
