@@ -240,7 +240,7 @@ def test_a_client_that_reads_nothing_does_not_hold_a_stream_that_broke() -> None
     with medical_backend(flood) as backend, medical_gateway(backend, config={"limits": {"request_s": 1}}) as gateway:
         url = httpx.URL(gateway.url)
         body = orjson.dumps({"question": HINDI_QUESTION})
-        head = f"POST /v1/medical/answer/stream HTTP/1.1\r\nHost: x\r\nContent-Length: {len(body)}\r\n"
+        head = f"POST /v1/medical/answer/stream HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n"
         with socket.create_connection((url.host, url.port)) as client:
             client.sendall(head.encode() + b"Content-Type: application/json\r\n\r\n" + body)
             end = time.monotonic() + 10
