@@ -60,8 +60,9 @@ class Feedback(BaseModel):
 
     request_id: Annotated[
         str,
-        BeforeValidator(_own_id),
+        # First, or the schema would not show the pattern.
         Field(pattern=r"^[!-~]{1,64}$", description="The answer's id, or its header X-Request-Id."),
+        BeforeValidator(_own_id),
     ]
     rating: Annotated[
         Literal[1, -1] | None, BeforeValidator(_no_boolean), Field(description="1 is good, -1 is bad.")

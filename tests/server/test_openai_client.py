@@ -90,7 +90,8 @@ STREAM_OPTIONS: dict[str, Any] = {
 }
 COMPLETIONS: dict[str, dict[str, Any]] = {
     "greedy": {"prompt": "What lowers", "max_tokens": 6, "temperature": 0.0},
-    "echo": {"prompt": "What", "max_tokens": 4, "temperature": 0.0, "echo": True, "logprobs": 2},
+    # Without logprobs: vLLM sometimes streams those of an echoed prompt in another way from one call to the next.
+    "echo": {"prompt": "What", "max_tokens": 4, "temperature": 0.0, "echo": True},
     "several prompts": {"prompt": ["What", "It"], "max_tokens": 3, "temperature": 0.0},
     "token ids": {"prompt": [300, 301, 302], "max_tokens": 4, "temperature": 0.0},
     "choice": {"prompt": "What", "structured_outputs": {"choice": ["insulin", "aspirin"]}, "temperature": 0.0},
