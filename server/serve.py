@@ -171,7 +171,7 @@ class Serving:
                 await self._reload()
             except InputError as error:
                 logger.error("the configuration was not reloaded", extra={"reason": str(error)})
-            except Exception:
+            except Exception:  # whatever it is, the server goes on with the configuration that it has
                 logger.exception("the configuration was not reloaded")
 
     async def _reload(self) -> None:
