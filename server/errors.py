@@ -78,6 +78,11 @@ def server_stops() -> ApiError:
     return ApiError(503, "the server stops", code="server_stopping", retry_after_s=2)
 
 
+def backend_cut() -> ApiError:
+    """A backend went away in the middle of an answer."""
+    return ApiError(502, "the model's server went away in the middle of the answer", code="backend_cut")
+
+
 def too_slow(limit_s: float) -> ApiError:
     """The whole answer took too long."""
     return ApiError(504, f"the answer took longer than {limit_s:g} s", code="timeout")

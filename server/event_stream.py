@@ -8,8 +8,6 @@ import contextlib
 
 from starlette.types import Send
 
-from server.errors import ApiError
-
 EVENT_STREAM = "text/event-stream"
 # Reverse proxies must not collect what should appear at once.
 UNBUFFERED = ((b"cache-control", b"no-cache"), (b"x-accel-buffering", b"no"))
@@ -22,8 +20,3 @@ async def send_last(send: Send, event: bytes) -> None:
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(_LAST_WORD_S):
             await send({"type": "http.response.body", "body": event})
-
-
-def backend_cut() -> ApiError:
-    """A backend went away in the middle of an answer."""
-    return ApiError(502, "the model's server went away in the middle of the answer", code="backend_cut")

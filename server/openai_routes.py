@@ -1,21 +1,20 @@
 """OpenAI's routes: models, chat completions, completions; passed on to vLLM and back, byte for byte."""
 
-import asyncio
 from time import time
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import Send
 
 from server.call import Call, Path, read_call
 from server.config import AUTO
-from server.connection import while_connected
-from server.errors import ApiError, server_stops, too_slow
-from server.event_stream import UNBUFFERED, backend_cut, send_last
+from server.errors import ApiError
+from server.event_stream import UNBUFFERED
 from server.gateway import Gateway, gateway_of
+from server.live_answer import LiveAnswer
 from server.openapi import CHAT_BODY, COMPLETION_BODY, ERRORS
 from server.record import Record, record_of
-from server.relay import Answer, BackendCutError
+from server.relay import Answer
 from server.usage import UsageTap
 
 router = APIRouter(prefix="/v1", tags=["OpenAI"], responses=ERRORS)
@@ -73,41 +72,24 @@ async def _relay(request: Request, path: Path) -> Response:
     return RelayedAnswer(gateway, call, record)
 
 
-class RelayedAnswer(Response):
+class RelayedAnswer(LiveAnswer):
     """A backend's answer, sent on as it comes."""
 
     def __init__(self, gateway: Gateway, call: Call, record: Record) -> None:
-        self._gateway, self._call, self._record = gateway, call, record
-        self._limit_s = gateway.config.limits.request_s
-        self._started = False
-        self.background = None
+        super().__init__(gateway, record)
+        self._call = call
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Ask a backend and pass its answer on, until it is whole or the client leaves."""
-        await while_connected(receive, self._answer(send))
+    async def make(self, send: Send) -> None:
+        """Ask a backend and pass its answer on."""
+        async with await self.gateway.relay.ask(self._call) as answer:
+            await self._pass_on(answer, send)
 
-    async def _answer(self, send: Send) -> None:
-        error: ApiError
-        try:
-            async with asyncio.timeout(self._limit_s), await self._gateway.relay.ask(self._call) as answer:
-                await self._pass_on(answer, send)
-            return
-        except TimeoutError:
-            self._record.outcome = "timeout"
-            error = too_slow(self._limit_s)
-        except BackendCutError:
-            self._record.outcome = "backend cut"
-            error = backend_cut()
-        except asyncio.CancelledError:
-            if self._started:  # the server stops; for a client that left this goes nowhere
-                await send_last(send, server_stops().event)
-            raise
-        if not self._started:
-            raise error
-        await send_last(send, error.event)
+    def last_event(self, error: ApiError) -> bytes:
+        """OpenAI's error, and the end."""
+        return error.event
 
     async def _pass_on(self, answer: Answer, send: Send) -> None:
-        record = self._record
+        record = self.record
         record.backend, record.first_token_s = answer.backend.name, answer.first_byte_s
         if answer.status in _NOT_FOR_CLIENTS or 300 <= answer.status < 400:
             raise ApiError(502, f"the model's server answered with status {answer.status}", code="bad_backend")
@@ -116,26 +98,26 @@ class RelayedAnswer(Response):
             await self._stream(answer, headers, send)
             return
         headers.append((b"content-length", str(len(answer.first)).encode()))
-        record.read_whole(answer.first, keep=self._gateway.config.request_log.bodies)
-        self._started = True
+        record.read_whole(answer.first, keep=self.gateway.config.request_log.bodies)
+        self.started = True
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.first})
 
     async def _stream(self, answer: Answer, headers: list[tuple[bytes, bytes]], send: Send) -> None:
         tap = UsageTap(strip=answer.usage_added)
         headers += UNBUFFERED
-        open_streams = self._gateway.metrics.open_streams.labels(self._call.model.name)
+        open_streams = self.gateway.metrics.open_streams.labels(self._call.model.name)
         open_streams.inc()
         try:
             await send({"type": "http.response.start", "status": 200, "headers": headers})
-            self._started = True
+            self.started = True
             async for piece in answer.pieces():
                 if passed := tap.feed(piece):
                     await send({"type": "http.response.body", "body": passed, "more_body": True})
             await send({"type": "http.response.body", "body": tap.close()})
         finally:
             open_streams.dec()
-            self._record.count_tokens(tap.usage)
+            self.record.count_tokens(tap.usage)
 
 
 def _model(name: str, **more: str | None) -> dict[str, Any]:

@@ -2,8 +2,7 @@
 
 import asyncio
 
-from server.errors import too_slow
-from server.event_stream import backend_cut
+from server.errors import backend_cut, too_slow
 from server.gateway import Gateway
 from server.medical.attempt import Attempt, best_of, read_attempt
 from server.medical.question import MOST_ATTEMPTS, Asked
