@@ -1,14 +1,26 @@
-"""How every command line ends: one line for bad input, one exit code for each way out."""
+"""How every command line looks and ends: one line for bad input, one exit code for each way out."""
 
 import os
 import sys
 from collections.abc import Callable
-from typing import NoReturn
+from typing import Final, NoReturn, TypedDict
 
 from app.errors import InputError
 
 BAD_INPUT = 2
 INTERRUPTED = 130
+
+
+class Look(TypedDict):
+    """Arguments of `typer.Typer` that every command line has alike."""
+
+    add_completion: bool
+    pretty_exceptions_enable: bool
+    rich_markup_mode: None
+
+
+# Plain text for files and pipes, Python's own tracebacks, and no option that changes people's shells.
+LOOK: Final[Look] = {"add_completion": False, "pretty_exceptions_enable": False, "rich_markup_mode": None}
 
 
 def run_main(call: Callable[[], object], name: str) -> NoReturn:

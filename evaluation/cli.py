@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
+from app.command import LOOK
 from evaluation.command import run_command
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ Exit codes: 0 done; 2 bad input; 3 some items failed for good (the same command 
 
 _LISTED = 50  # failures and rows that are named one by one
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(**LOOK)
 
 
 @app.command(epilog=EPILOG, no_args_is_help=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, NoReturn
 import typer
 from typer.core import TyperCommand
 
-from app.command import run_main
+from app.command import LOOK, run_main
 from server.access.cli import app as keys_app
 from server.source import Source
 
@@ -43,15 +43,7 @@ Example:
   himed-serve config --config serve.yaml > resolved.yaml
 """
 
-app = typer.Typer(
-    help=HELP,
-    epilog=EPILOG,
-    no_args_is_help=True,
-    invoke_without_command=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(help=HELP, epilog=EPILOG, no_args_is_help=True, invoke_without_command=True, **LOOK)
 app.add_typer(keys_app, name="keys")
 
 Config = Annotated[Path | None, typer.Option("--config", help="Configuration file; see himed-serve config --help.")]

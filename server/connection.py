@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine
 from typing import Any, TypeVar
 
-from starlette.types import Receive
+from starlette.types import Message, Receive
 
 T = TypeVar("T")
 
@@ -37,3 +37,17 @@ async def while_connected(receive: Receive, work: Coroutine[Any, Any, T]) -> T:
 async def _until_gone(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """``receive`` for the app: the body that was read, then what comes."""
+    first = True
+
+    async def replayed() -> Message:
+        nonlocal first
+        if first:
+            first = False
+            return {"type": "http.request", "body": body, "more_body": False}
+        return await receive()
+
+    return replayed

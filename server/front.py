@@ -11,7 +11,7 @@ from ulid import ULID
 
 from server.access import Scope as AccessScope
 from server.config import LimitsConfig, is_loopback
-from server.connection import CLIENT_GONE, ClientGoneError
+from server.connection import CLIENT_GONE, ClientGoneError, replay
 from server.errors import ApiError, internal_error, server_stops
 from server.logs import log_request
 from server.record import Record
@@ -107,7 +107,7 @@ class Front:
             return
         with gateway.limiter.request(principal):
             if scope["method"] in ("POST", "PUT", "PATCH"):
-                receive = _replay(await _read_body(scope, receive, gateway.config.limits), receive)
+                receive = replay(await _read_body(scope, receive, gateway.config.limits), receive)
             await self._app(scope, receive, reply)
 
 
@@ -187,17 +187,3 @@ async def _read_body(scope: Scope, receive: Receive, limits: LimitsConfig) -> by
                     return b"".join(parts)
     except TimeoutError:
         raise ApiError(408, f"the body did not come within {limits.body_s:g} s", code="request_timeout") from None
-
-
-def _replay(body: bytes, receive: Receive) -> Receive:
-    """``receive`` for the app: the body that was read, then what comes."""
-    first = True
-
-    async def replayed() -> Message:
-        nonlocal first
-        if first:
-            first = False
-            return {"type": "http.request", "body": body, "more_body": False}
-        return await receive()
-
-    return replayed

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
-from app.command import run_main
+from app.command import LOOK, run_main
 from app.errors import InputError
 
 if TYPE_CHECKING:
@@ -45,14 +45,7 @@ Examples:
 Exit codes: 0 done; 1 data that must not be trained on (check-data); 2 bad input; 130 after Ctrl-C.
 """
 
-app = typer.Typer(
-    help=HELP,
-    epilog=EPILOG,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(help=HELP, epilog=EPILOG, no_args_is_help=True, **LOOK)
 
 RecipeName = Annotated[str, typer.Argument(metavar="RECIPE", help="Name of a shipped recipe, or a YAML file.")]
 Overrides = Annotated[list[str] | None, typer.Option("--set", help="section.key=value over the recipe; repeatable.")]

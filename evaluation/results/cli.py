@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
+from app.command import LOOK
 from evaluation.command import run_command
 
 if TYPE_CHECKING:
@@ -44,14 +45,7 @@ Exit codes: 0 done; 2 bad input; 130 after Ctrl-C.
 _PLAIN_WIDTH = 160
 _LIST_WIDTH = 130  # from here on a run fits on one line
 
-app = typer.Typer(
-    help=HELP,
-    epilog=EPILOG,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(help=HELP, epilog=EPILOG, no_args_is_help=True, **LOOK)
 
 Db = Annotated[str | None, typer.Option("--db", help="Database URL [HIMED_DB, sqlite:///himed.db].")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the start of it, or the word last.")]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from app.command import LOOK
 from server.access.gate import CACHE_S
 from server.access.principal import SCOPES
 
@@ -35,14 +36,7 @@ Examples:
 # Wide enough that nothing is folded in a file or a pipe.
 _PLAIN_WIDTH = 200
 
-app = typer.Typer(
-    help=HELP,
-    epilog=EPILOG,
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,
-)
+app = typer.Typer(help=HELP, epilog=EPILOG, no_args_is_help=True, **LOOK)
 
 Db = Annotated[str | None, typer.Option("--db", help="Database URL [HIMED_DB, sqlite:///himed.db].")]
 
