@@ -39,12 +39,16 @@ class Message(TypedDict):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A solved question for few-shot prompts. With options, ``answer`` is a letter of them or the text of one."""
+    """A solved question for few-shot prompts, or an earlier turn of a conversation.
+
+    With options, ``answer`` is a letter of them or the text of one. ``language`` None is the language of the prompt.
+    """
 
     question: str
     options: Mapping[str, str] | None
     answer: str
     reasoning: str | None = None
+    language: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +188,7 @@ def build_messages(
         format: the completion format that the model was trained in.
         language: the question's language by code or name.
         options: letter to text in order, for multiple choice; None for an open question.
-        examples: solved questions in the same language, each put before the question as a user and an assistant turn.
+        examples: solved questions or earlier turns, each put before the question as a user and an assistant turn.
 
     Raises:
         InputError: unknown language, fewer than 2 or more than 26 options, an option that is not marked by one letter,
@@ -195,8 +199,9 @@ def build_messages(
     if format == "cure-med":
         messages.append({"role": "system", "content": CURE_MED_SYSTEM})
     for example in examples:
-        asked = _user_message(example.question, example.options, format, target)
-        answer = _example_answer(example, format, target)
+        own = target if example.language is None else get_language(example.language)
+        asked = _user_message(example.question, example.options, format, own)
+        answer = _example_answer(example, format, own)
         messages.append({"role": "user", "content": asked})
         messages.append({"role": "assistant", "content": render_completion(example.reasoning, answer, format)})
     messages.append({"role": "user", "content": _user_message(question, options, format, target)})

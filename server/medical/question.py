@@ -11,7 +11,7 @@ from app.consistency import detect_language
 from app.endpoint import Sampling
 from app.errors import InputError
 from app.languages import get_language
-from app.prompts import INSTRUCTIONS, Message, build_messages
+from app.prompts import INSTRUCTIONS, Example, Message, build_messages
 from server.call import Call
 from server.catalog import Catalog, ServedModel
 from server.config import AUTO, LimitsConfig
@@ -72,7 +72,13 @@ async def read_question(body: StreamedQuestion, request_id: str, catalog: Catalo
     _check_samples(samples, body, limits)
     language = await _language(body)
     model = catalog.for_language(language) if body.model == AUTO else catalog.get(body.model)
-    messages = build_messages(body.question, format=model.format, language=language, options=body.lettered)
+    messages = build_messages(
+        body.question,
+        format=model.format,
+        language=language,
+        options=body.lettered,
+        examples=await asyncio.to_thread(_earlier, body),
+    )
     fields = _sampling_fields(model.sampling, body, limits)
     if samples > 1 and fields.get("temperature") == 0:
         fields["temperature"] = _SAMPLED_AT
@@ -102,6 +108,12 @@ async def _language(body: StreamedQuestion) -> str:
         message = "the question's language cannot be told: name it in `language`"
         raise ApiError(400, message, param="language", code="unknown_language")
     return code
+
+
+def _earlier(body: StreamedQuestion) -> list[Example]:
+    """The turns before, each in its own language as far as it can be told."""
+    turns = [(turn, detect_language(turn.question)) for turn in body.history]
+    return [Example(turn.question, None, turn.answer, language=language) for turn, language in turns]
 
 
 def _detect(body: StreamedQuestion) -> str | None:

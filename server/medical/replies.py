@@ -13,6 +13,8 @@ from server.relay import Answer, BackendCutError
 
 # What a backend says of these is about the question: too long, too many tokens. All else is not the client's business.
 _OF_THE_REQUEST = frozenset((400, 413, 422, 429))
+# How vLLM says that prompt and completion do not fit into the model's context.
+_TOO_LONG = ("maximum context length", "maximum model length", "max_model_len")
 # vLLM's finish reasons of what it did not bring to an end.
 _GIVEN_UP = frozenset(("abort", "error"))
 
@@ -24,7 +26,10 @@ def check_answer(answer: Answer, *, streamed: bool) -> None:
         ApiError: the backend refused the request (with its status and reason), or answered something else (502).
     """
     if answer.status in _OF_THE_REQUEST:
-        raise ApiError(answer.status, _reason(answer.first) or "the model refused the request", code="refused_by_model")
+        reason = _reason(answer.first) or "the model refused the request"
+        if answer.status == 400 and any(words in reason for words in _TOO_LONG):
+            raise ApiError(answer.status, reason, code="context_length_exceeded")
+        raise ApiError(answer.status, reason, code="refused_by_model")
     if answer.status != 200:
         raise ApiError(502, f"the model's server answered with status {answer.status}", code="bad_backend")
     if streamed and not answer.streamed:

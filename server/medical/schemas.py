@@ -12,8 +12,10 @@ from server.config import AUTO
 from server.fields import storable
 
 MOST_SAMPLES = 32
-_LONGEST_QUESTION = 32_000  # characters, of which a patient's whole history takes a few thousand
-_LONGEST_OPTION = 4_000
+LONGEST_QUESTION = 32_000  # characters, of which a patient's whole history takes a few thousand
+LONGEST_OPTION = 4_000  # characters
+_LONGEST_ANSWER = 64_000
+_MOST_TURNS = 100
 _LARGEST_SEED = 2**53 - 1  # what every JSON reader holds
 
 
@@ -28,17 +30,26 @@ def _by_letter(value: Any) -> Any:
     if not MIN_OPTIONS <= len(options) <= MAX_OPTIONS:
         raise PydanticCustomError("options", f"a question has {MIN_OPTIONS} to {MAX_OPTIONS} options, or none")
     for letter, text in options.items():
-        if not 0 < len(text) <= _LONGEST_OPTION:
-            problem = f"is longer than {_LONGEST_OPTION:,} characters" if text else "is empty"
+        if not 0 < len(text) <= LONGEST_OPTION:
+            problem = f"is longer than {LONGEST_OPTION:,} characters" if text else "is empty"
             raise PydanticCustomError("options", "option {letter} {problem}", {"letter": letter, "problem": problem})
     return options
 
 
-_Option = Annotated[str, Field(min_length=1, max_length=_LONGEST_OPTION)]
+_Option = Annotated[str, Field(min_length=1, max_length=LONGEST_OPTION)]
 _Lettered = Annotated[
     dict[Annotated[str, Field(pattern=r"^[A-Za-z]$")], _Option], Field(min_length=MIN_OPTIONS, max_length=MAX_OPTIONS)
 ]
 _Listed = Annotated[list[_Option], Field(min_length=MIN_OPTIONS, max_length=MAX_OPTIONS)]
+
+
+class EarlierTurn(BaseModel):
+    """A question that was asked before in the same conversation, and its answer."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    question: Annotated[str, Field(min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S"), AfterValidator(storable)]
+    answer: Annotated[str, Field(min_length=1, max_length=_LONGEST_ANSWER, pattern=r"\S"), AfterValidator(storable)]
 
 
 class StreamedQuestion(BaseModel):
@@ -48,7 +59,7 @@ class StreamedQuestion(BaseModel):
 
     question: Annotated[
         str,
-        Field(min_length=1, max_length=_LONGEST_QUESTION, pattern=r"\S", description="Without its options."),
+        Field(min_length=1, max_length=LONGEST_QUESTION, pattern=r"\S", description="Without its options."),
         AfterValidator(storable),
     ]
     options: Annotated[
@@ -63,6 +74,10 @@ class StreamedQuestion(BaseModel):
     model: Annotated[
         str, Field(min_length=1, max_length=200, description="One of /v1/models; auto goes by the language.")
     ] = AUTO
+    history: Annotated[
+        list[EarlierTurn],
+        Field(max_length=_MOST_TURNS, description="What was asked and answered before, oldest first."),
+    ] = []
     enforce_language: Annotated[
         bool,
         Field(

@@ -215,3 +215,34 @@ def test_the_schema_tells_of_both_routes() -> None:
     streamed = schema["paths"]["/v1/medical/answer/stream"]["post"]
     assert list(streamed["responses"]["200"]["content"]) == ["text/event-stream"]
     assert "`retry`" in streamed["description"]
+
+
+def test_earlier_turns_stand_before_the_question_each_in_its_own_language() -> None:
+    backend = medical_backend(replies(cure_med(AMHARIC)))
+    history = [{"question": HINDI_QUESTION, "answer": HINDI}, {"question": "ወባ?", "answer": AMHARIC}]
+    ask(backend, question=AMHARIC_QUESTION, history=history)
+    messages = backend.requests[0]["messages"]
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "user", "assistant", "user"]
+    assert messages[1]["content"].startswith(f"The question is in Hindi.\n\n{HINDI_QUESTION}\n")
+    assert messages[2]["content"] == f"<answer>{HINDI}</answer>"
+    assert messages[3]["content"].startswith("The question is in Amharic.\n\nወባ?\n")
+    assert messages[5] == build_messages(AMHARIC_QUESTION, format="cure-med", language="am")[-1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "code"),
+    [
+        ("This model's maximum context length is 1024 tokens. However, you requested 2000.", "context_length_exceeded"),
+        ("The prompt is longer than the maximum model length of 1024.", "context_length_exceeded"),
+        ("temperature must be non-negative", "refused_by_model"),
+    ],
+)
+def test_a_question_too_long_for_the_model_has_openais_code(reason: str, code: str) -> None:
+    async def refuse(_request: web.Request) -> web.StreamResponse:
+        return web.json_response({"error": {"message": reason, "code": 400}}, status=400)
+
+    backend = medical_backend(refuse)
+    with backend, medical_gateway(backend) as gateway:
+        answer = httpx.post(f"{gateway.url}/v1/medical/answer", json={"question": HINDI_QUESTION})
+    assert answer.status_code == 400
+    assert answer.json()["error"] == {"message": reason, "type": "invalid_request_error", "param": None, "code": code}

@@ -5,10 +5,10 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import CURE_MED, HIMED
 from medical_gateway import assert_error
 from running import RunningGateway
-from speaking_model import HIMED_COMPLETIONS
+from speaking_model import CONTEXT, HIMED_COMPLETIONS
+from speaking_servers import CURE_MED, HIMED
 from test_medical_stream import joined, read_events
 
 from app.answers import parse_completion
@@ -88,5 +88,6 @@ def test_cure_med_is_sampled_as_published(url: str) -> None:
 
 @pytest.mark.parametrize("path", ["", "/stream"])
 def test_a_question_that_is_too_long_for_the_model_is_told_so(url: str, path: str) -> None:
-    error = assert_error(httpx.post(url + path, json={"question": QUESTION * 200}, timeout=60), 400)
-    assert "1024" in error["message"]
+    error = assert_error(httpx.post(url + path, json={"question": QUESTION * 1050}, timeout=60), 400)
+    assert error["code"] == "context_length_exceeded"
+    assert str(CONTEXT) in error["message"]

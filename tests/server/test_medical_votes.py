@@ -68,10 +68,10 @@ def test_the_majority_and_its_share_of_all_samples(
 
 
 def test_samples_are_asked_at_once_each_with_a_seed_and_an_id_of_its_own() -> None:
-    backend = medical_backend(by_seed(["A"] * 16, wait_s=0.3))
+    backend = medical_backend(by_seed(["A"] * 16, wait_s=1.0))
     started = time.monotonic()
     ask(backend, 16)
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 10
     assert sorted(sent["seed"] for sent in backend.requests) == list(range(16))
     assert len({headers["X-Request-Id"] for headers in backend.headers}) == 16
     assert {sent["temperature"] for sent in backend.requests} == {0.7}  # the model is greedy
