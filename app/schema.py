@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 # Alembic's newest revision. Written down here so that opening a current database does not have to import Alembic.
-HEAD = "0002"
+HEAD = "0003"
 
 # Alembic's scripts. A percent sign in a path would be read as the start of a name.
 MIGRATIONS = str(Path(__file__).parent / "migrations").replace("%", "%%")
@@ -41,7 +41,8 @@ def open_database(url: str, *, must_exist: bool = False) -> Engine:
         raise InputError(
             "there is no results database",
             file=engine.url.database,
-            remedy="run himed-eval first (for a server, himed-serve keys add), or name another with --db or HIMED_DB",
+            remedy="run himed-eval first (for a server himed-serve keys add, for the page himed-ui users add), or name "
+            "another with --db or HIMED_DB",
         )
     try:
         with engine.connect() as connection:

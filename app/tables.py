@@ -242,3 +242,47 @@ class RequestLogRow(Base):
     duration_s: Mapped[float | None]
     prompt_tokens: Mapped[int | None]
     completion_tokens: Mapped[int | None]
+
+
+class ComparisonVoteRow(Base):
+    """Which of two models' answers to one question a person took for the better one, without knowing their names."""
+
+    __tablename__ = "comparison_vote"
+    __table_args__ = (Index(None, "model_a", "model_b"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    created: Mapped[datetime] = mapped_column(default=utc_now)
+    who: Mapped[str] = mapped_column(String, default="")  # the account's name; "" where nobody signs in
+    question: Mapped[str] = mapped_column(Text)
+    language: Mapped[str | None] = mapped_column(String(8))
+    model_a: Mapped[str] = mapped_column(String)  # the one shown first
+    model_b: Mapped[str] = mapped_column(String)
+    answer_a: Mapped[str | None] = mapped_column(Text)
+    answer_b: Mapped[str | None] = mapped_column(Text)
+    request_a: Mapped[str | None] = mapped_column(String(64))
+    request_b: Mapped[str | None] = mapped_column(String(64))
+    vote: Mapped[str] = mapped_column(String(8))  # a, b, tie or neither
+
+
+class AccountRow(Base):
+    """A person who may sign in to the page."""
+
+    __tablename__ = "account"
+    __table_args__ = (UniqueConstraint("name"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(String(100))
+    password: Mapped[str] = mapped_column(String)  # its scrypt hash, with salt and parameters
+    created: Mapped[datetime] = mapped_column(default=utc_now)
+    disabled: Mapped[datetime | None]
+
+
+class AccountSessionRow(Base):
+    """Somebody who is signed in: the hash of a token, never itself."""
+
+    __tablename__ = "account_session"
+
+    hash: Mapped[str] = mapped_column(String(64), primary_key=True)  # SHA-256, in hexadecimal digits
+    account_id: Mapped[int] = mapped_column(ForeignKey("account.id", ondelete="CASCADE"))
+    created: Mapped[datetime] = mapped_column(default=utc_now)
+    expires: Mapped[datetime] = mapped_column(index=True)

@@ -1,27 +1,32 @@
 """Opening, creating and upgrading the results database."""
 
+import json
 import multiprocessing
 import shutil
 import sqlite3
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from results_sample import RUN_A, RUN_B, RUN_EN, fill_database
-from sqlalchemy import func, select, text
+from sqlalchemy import JSON, DateTime, MetaData, Table, func, select, text
 from sqlalchemy.orm import Session
 
+from app.database import open_engine
 from app.errors import InputError
 from app.schema import HEAD, MIGRATIONS, open_database
-from app.tables import Base, RunRow
+from app.tables import Base, FeedbackRow, RunRow
 from evaluation.results.records import load_records, load_run
 
-FIRST_SCHEMA = Path(__file__).parent / "data" / "first-schema.db"
+OLD_SCHEMAS = [Path(__file__).parent / "data" / f"{ordinal}-schema.db" for ordinal in ("first", "second")]
 
 
 def test_the_version_written_down_is_alembics_newest() -> None:
@@ -76,8 +81,6 @@ def test_an_upgrade_that_is_broken_off_leaves_nothing_behind(
         upgrade(*_)
         raise KeyboardInterrupt
 
-    from alembic import command
-
     upgrade = command.upgrade
     monkeypatch.setattr(command, "upgrade", fail_after_upgrade)
     with pytest.raises(KeyboardInterrupt):
@@ -97,8 +100,9 @@ def test_a_current_database_opens_without_alembic(tmp_path: Path) -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_a_database_of_the_first_schema_is_upgraded_with_all_its_rows(tmp_path: Path) -> None:
-    shutil.copy(FIRST_SCHEMA, tmp_path / "old.db")
+@pytest.mark.parametrize("old", OLD_SCHEMAS, ids=lambda old: old.stem)
+def test_a_database_of_an_earlier_schema_is_upgraded_with_all_its_rows(old: Path, tmp_path: Path) -> None:
+    shutil.copy(old, tmp_path / "old.db")
     engine = open_database(f"sqlite:///{tmp_path / 'old.db'}")
     with engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
@@ -109,13 +113,60 @@ def test_a_database_of_the_first_schema_is_upgraded_with_all_its_rows(tmp_path: 
         assert [len(record.generations) for record in records] == [2, 2, 2, 2]
         assert records[0].item.options == {"A": "स्कर्वी", "B": "रिकेट्स"}
         assert records[3].generations[0].scores["judge_correct"].label == "true"
+        assert session.scalars(select(FeedbackRow.who)).all() == ["Dr Rao"]
     engine.dispose()
 
 
-def test_the_first_schema_file_is_of_the_first_schema() -> None:
-    connection = sqlite3.connect(f"file:{FIRST_SCHEMA}?mode=ro&immutable=1", uri=True)
-    assert connection.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+@pytest.mark.parametrize("old", OLD_SCHEMAS, ids=lambda old: old.stem)
+def test_what_a_schema_could_hold_is_upgraded_on_both_databases(old: Path, database_url: str) -> None:
+    revision, tables = _read(old)
+    engine = open_engine(database_url)
+    config = Config()
+    config.set_main_option("script_location", MIGRATIONS)
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, revision)
+        then = MetaData()
+        then.reflect(connection)
+        for table in then.sorted_tables:
+            for row in tables.get(table.name, []):
+                connection.execute(table.insert().values(_typed(table, row)))
+    engine.dispose()
+    engine = open_database(database_url)
+    with engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+        for name, rows in tables.items():
+            assert connection.execute(text(f'SELECT count(*) FROM "{name}"')).scalar() == len(rows), name
+    engine.dispose()
+
+
+def _read(old: Path) -> tuple[str, dict[str, list[dict[str, Any]]]]:
+    """The revision of a SQLite file, and its rows by table."""
+    connection = sqlite3.connect(f"file:{old}?mode=ro&immutable=1", uri=True)
+    connection.row_factory = sqlite3.Row
+    (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    names = [name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+    rows = {name: [dict(row) for row in connection.execute(f'SELECT * FROM "{name}"')] for name in names}
     connection.close()
+    del rows["alembic_version"]
+    return revision, rows
+
+
+def _typed(table: Table, row: dict[str, Any]) -> dict[str, Any]:
+    """A row as SQLite holds it, with JSON and times read."""
+
+    def read(name: str, value: Any) -> Any:
+        kind = table.c[name].type
+        if isinstance(kind, JSON):
+            return json.loads(value)
+        return datetime.fromisoformat(value).replace(tzinfo=UTC) if isinstance(kind, DateTime) else value
+
+    return {name: read(name, value) for name, value in row.items() if value is not None}
+
+
+@pytest.mark.parametrize(("old", "revision"), [*zip(OLD_SCHEMAS, ["0001", "0002"], strict=True)])
+def test_the_old_files_are_of_the_old_schemas(old: Path, revision: str) -> None:
+    assert _read(old)[0] == revision
 
 
 def test_a_newer_database_is_refused(database_url: str) -> None:
@@ -128,8 +179,6 @@ def test_a_newer_database_is_refused(database_url: str) -> None:
 
 
 def test_a_database_of_another_program_is_refused_and_left_alone(database_url: str) -> None:
-    from app.database import open_engine
-
     engine = open_engine(database_url)
     with engine.begin() as connection:
         connection.execute(text("CREATE TABLE run (km INTEGER)"))
