@@ -1,5 +1,8 @@
 """What each metric means, in one line, in the order in which reports list them."""
 
+# What stands in large type at the head of a report, where the report has it.
+HEADLINES = ("accuracy", "judge_correct", "normalised_match", "language_consistency", "unparsed", "cut_off")
+
 # name -> (title, definition)
 DEFINITIONS: dict[str, tuple[str, str]] = {
     "accuracy": (

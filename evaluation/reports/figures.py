@@ -123,13 +123,14 @@ def summary(report: Report) -> list[tuple[str, str]]:
     """The head of a report as (name, value) pairs."""
     run, benchmark = report.run, report.benchmark
     samples = f", {counted(run.samples, 'sample')} per item" if run.samples > 1 else ""
+    failed = f"{number(run.failed)} of {counted(run.n * run.samples, 'generation')} failed or missing"
     return [
         ("Run", f"{run.id} ({run.status})"),
         ("Model", f"{run.model} (format {run.format}, from {run.source}{samples})"),
         *([("Judge", run.judge)] if run.judge else []),
         ("Benchmark", f"{benchmark.name} {benchmark.version}, {counted(benchmark.n, 'item')}".replace("  ", " ")),
         ("SHA-256", benchmark.sha256),
-        ("Items", f"{number(run.n)} in this run, {number(run.failed)} failed"),
+        ("Items", f"{number(run.n)} in this run, {failed}"),
         ("Invalid rows", f"{number(benchmark.invalid)} left out of every figure"),
         ("Duplicates", f"{counted(benchmark.duplicates, 'item')} that repeat an earlier one exactly"),
         ("Started", moment(run.started)),

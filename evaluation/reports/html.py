@@ -10,7 +10,7 @@ import orjson
 
 from evaluation.benchmarks.item import Item
 from evaluation.reports import charts, figures
-from evaluation.reports.definitions import DEFINITIONS, in_order, title
+from evaluation.reports.definitions import DEFINITIONS, HEADLINES, in_order, title
 from evaluation.reports.model import Metric, Report
 from evaluation.results.records import Generation, Record, Score
 
@@ -20,7 +20,6 @@ MAX_CHARACTERS = 20_000
 _EXCERPT = 140
 
 KINDS = {"wrong": "wrong", "unparsed": "no choice read", "language": "other language"}
-_HEADLINES = ("accuracy", "judge_correct", "normalised_match", "language_consistency", "unparsed", "cut_off")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def render_html(report: Report, records: Sequence[Record]) -> str:
     return environment.get_template("report.html").render(
         report=report,
         summary=figures.summary(report),
-        headlines=[(name, report.metrics[name]) for name in _HEADLINES if name in report.metrics],
+        headlines=[(name, report.metrics[name]) for name in HEADLINES if name in report.metrics],
         metric_rows=_metric_rows(report),
         groups=[_group(report, group, values) for group, values in figures.telling_groups(report).items()],
         confusion=charts.confusion(records),

@@ -55,13 +55,18 @@ def to_csv(report: Report) -> str:
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(FIGURE_COLUMNS)
+    writer.writerows(figure_rows(report))
+    return buffer.getvalue()
+
+
+def figure_rows(report: Report) -> Iterator[list[object]]:
+    """The rows of `to_csv`."""
     for name, metric in report.metrics.items():
-        writer.writerow(_figure("", "", name, metric))
+        yield _figure("", "", name, metric)
     for group, values in report.groups.items():
         for value, metrics in values.items():
             for name, metric in metrics.items():
-                writer.writerow(_figure(group, value, name, metric))
-    return buffer.getvalue()
+                yield _figure(group, value, name, metric)
 
 
 def _figure(group: str, value: str, name: str, metric: Metric) -> list[object]:
@@ -75,7 +80,7 @@ def write_items_csv(records: Sequence[Record], path: Path) -> None:
     A score is two columns: ``score_SCORER`` with its value and ``score_SCORER_label``. Unknown is empty.
     """
     with path.open("w", encoding="utf-8", newline="") as file:
-        writer = csv.DictWriter(file, _item_columns(records), lineterminator="\n")
+        writer = csv.DictWriter(file, item_columns(records), lineterminator="\n")
         writer.writeheader()
         writer.writerows(_item_rows(records))
 
@@ -96,11 +101,12 @@ def write_items_parquet(records: Sequence[Record], path: Path) -> None:
             remedy="install the extra: pip install 'himed[data]', or export to a .csv file",
         ) from None
     types: dict[type, pyarrow.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64()}
-    schema = pa.schema([(name, types[kind]) for name, kind in _item_columns(records).items()])
+    schema = pa.schema([(name, types[kind]) for name, kind in item_columns(records).items()])
     pq.write_table(pa.Table.from_pylist(list(_item_rows(records)), schema=schema), path, compression="zstd")
 
 
-def _item_columns(records: Sequence[Record]) -> dict[str, type]:
+def item_columns(records: Sequence[Record]) -> dict[str, type]:
+    """The columns of `write_items_csv` with the types of their values; groups and scores are those of the records."""
     groups = dict.fromkeys(f"group_{name}" for record in records for name in record.item.groups)
     generations = chain.from_iterable(record.generations for record in records)
     scorers = dict.fromkeys(scorer for generation in generations for scorer in generation.scores)
@@ -113,10 +119,11 @@ def _item_columns(records: Sequence[Record]) -> dict[str, type]:
 def _item_rows(records: Sequence[Record]) -> Iterator[dict[str, Any]]:
     for record in records:
         for generation in record.generations:
-            yield _item_row(record, generation)
+            yield item_row(record, generation)
 
 
-def _item_row(record: Record, generation: Generation) -> dict[str, Any]:
+def item_row(record: Record, generation: Generation) -> dict[str, Any]:
+    """A generation's line by column; what it has no group or score for is left out."""
     item = record.item
     row: dict[str, Any] = {
         "item": item.id,

@@ -1,8 +1,9 @@
 """A small results database with known contents: two runs of one Hindi benchmark and one of its English parallel.
 
-`data/first-schema.db` is this content in the tables of the first schema. It was made once, by the code of that time,
+`data/first-schema.db` and `data/second-schema.db` are this content in the tables of those schemas. Each was made once,
+by the code of its time,
 
-    python tests/evaluation/results_sample.py tests/evaluation/data/first-schema.db
+    python tests/evaluation/results_sample.py tests/evaluation/data/second-schema.db
 
 and is never made again: it stands for the databases that users have from that time.
 """
@@ -17,7 +18,11 @@ from sqlalchemy.orm import Session
 from app.database import open_session
 from app.schema import open_database
 from app.tables import (
+    AccountRow,
+    AccountSessionRow,
+    ApiKeyRow,
     BenchmarkRow,
+    ComparisonVoteRow,
     FeedbackRow,
     GenerationRow,
     ItemRow,
@@ -83,7 +88,29 @@ def fill_database(engine: Engine) -> None:
                 judge_model="judge-1", prompt_hash="0" * 64, kind="correct", verdict="true", reply="Verdict: true"
             )
         )
-        session.add(FeedbackRow(request_id="req-1", who="Dr Rao", rating=1, comment="ठीक"))
+        session.add(ApiKeyRow(id="k1", name="clinic", hash="a" * 64, scopes=["chat", "feedback"]))
+        session.add(
+            FeedbackRow(
+                request_id="req-1",
+                who="Dr Rao",
+                rating=1,
+                comment="ठीक",
+                key_name="clinic",
+                model="himed-8b",
+                language="hi",
+                question=QUESTIONS["hi"][3],
+                answer=REFERENCES["hi"],
+            )
+        )
+        account = AccountRow(name="Dr Rao", password="scrypt$16384$8$5$c2FsdA$aGFzaA")
+        session.add(account)
+        session.flush()
+        session.add(AccountSessionRow(hash="b" * 64, account_id=account.id, expires=START + timedelta(hours=12)))
+        session.add(
+            ComparisonVoteRow(
+                who="Dr Rao", question=QUESTIONS["hi"][3], model_a="himed-8b", model_b="claude-3-haiku", vote="a"
+            )
+        )
         session.add(RequestLogRow(request_id="req-1", key_name="clinic", model="himed-8b", status=200, request={}))
 
 

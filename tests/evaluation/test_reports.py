@@ -109,7 +109,7 @@ GOLDEN = """\
 - Model: tiny\\_model (format himed, from endpoint)
 - Benchmark: HiMed-West 1, 1,784 items
 - SHA-256: ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12ab12
-- Items: 1,784 in this run, 1 failed
+- Items: 1,784 in this run, 1 of 1,784 generations failed or missing
 - Invalid rows: 12 left out of every figure
 - Duplicates: 94 items that repeat an earlier one exactly
 - Started: 2026-01-02 03:04 UTC
