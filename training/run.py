@@ -52,6 +52,7 @@ def run_recipe(
         # A launcher takes any other end for a failure; the process that started it sees that the result is missing.
         with suppress(StopRequested), said_once():
             _train(Job.of(recipe, command=command, allow_overlap=allow_overlap, allow_hub=allow_hub))
+        _leave_process_group()
         return folder.final
     machine = this_machine(recipe.launch.nodes)
     if machine.is_first:
@@ -90,6 +91,15 @@ def _train(job: Job[Any]) -> None:
                 train_grpo(job)
     finally:
         _end_progress_bars()
+
+
+def _leave_process_group() -> None:
+    """Part from the other processes, who are at their end as well. Left to the interpreter's end, Gloo's threads may
+    abort the process after all is done (https://github.com/pytorch/pytorch/pull/179291)."""
+    from torch import distributed
+
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()
 
 
 def _end_progress_bars() -> None:

@@ -114,3 +114,17 @@ def log_of(output: Path) -> list[dict[str, Any]]:
 def environment() -> dict[str, str]:
     """One thread per process: two would wait for each other on two cores, and sums would depend on them."""
     return os.environ | {"OMP_NUM_THREADS": "1", "TOKENIZERS_PARALLELISM": "false"}
+
+
+def assert_trained(final: Path, base: Path) -> None:
+    """The checkpoint is whole, and every weight of the base model was trained."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    model, report = AutoModelForCausalLM.from_pretrained(final, dtype=torch.float32, output_loading_info=True)
+    assert not any(report.values())
+    before = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    assert all(
+        one.shape == other.shape and not torch.equal(one, other)
+        for one, other in zip(model.parameters(), before.parameters(), strict=True)
+    )

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sft_run import ROOT, environment, sft_command, write_rows
+from sft_run import ROOT, assert_trained, environment, sft_command, write_rows
 
 from app.errors import InputError
 from training.checkpoints import read_lineage, why_not_whole
@@ -216,6 +216,7 @@ def test_a_job_goes_back_into_the_queue_before_its_time_limit_and_goes_on(
     assert f"goes on from {saved}" in said
     lineage = read_lineage(output / "final")
     assert lineage.steps == 96 // nodes
+    assert_trained(output / "final", tiny_checkpoint)
     assert said.count("demo/la: finished, ") == 1
 
     status, said = run_job(job, nodes, tmp_path / "third.log")

@@ -1,4 +1,7 @@
-"""The accelerate files start real DeepSpeed, and a recipe's settings reach its engine."""
+"""The accelerate files start real DeepSpeed, and a recipe's settings reach its engine.
+
+The stages without offload are run by test_sft_deepspeed.py (3) and test_launch.py (2).
+"""
 
 import json
 import os
@@ -17,7 +20,7 @@ pytest.importorskip("deepspeed", reason="DeepSpeed is not installed: run `make s
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("zero", "stage"), [("zero2", 2), ("zero3", 3), ("zero2-offload", 2), ("zero3-offload", 3)])
+@pytest.mark.parametrize(("zero", "stage"), [("zero2-offload", 2), ("zero3-offload", 3)])
 def test_two_processes_train_under_the_stage_of_the_file(
     zero: str, stage: int, tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
@@ -27,7 +30,7 @@ def test_two_processes_train_under_the_stage_of_the_file(
     # DeepSpeed compiles its operations with ninja, which stands beside the interpreter.
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = os.environ | {"PATH": path, "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=300, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     (line,) = [line for line in done.stdout.splitlines() if line.startswith("seen ")]
     assert json.loads(line.removeprefix("seen ")) == {

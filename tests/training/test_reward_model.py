@@ -249,22 +249,21 @@ def test_a_run_resumed_in_its_second_epoch_sees_the_rows_it_would_have_seen(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("zero", ["zero2", "zero3"])
 def test_two_deepspeed_processes_learn_with_a_random_head_and_predict_every_row_in_order(
-    zero: str, tiny_checkpoint: Path, tmp_path: Path
+    tiny_checkpoint: Path, tmp_path: Path
 ) -> None:
     pytest.importorskip("deepspeed", reason="DeepSpeed is not installed: run `make setup`")
     from safetensors.torch import load_file
 
     data, output = write_triples(tmp_path / "triples.jsonl", 205), tmp_path / "out"
     two = ("launch.processes=2", "trainer.per_device_train_batch_size=4", "trainer.gradient_accumulation_steps=2")
-    more = (f"launch.accelerate={zero}", "trainer.bf16=true", "trainer.num_train_epochs=8", "data.max_length=512")
+    more = ("launch.accelerate=zero3", "trainer.bf16=true", "trainer.num_train_epochs=8", "data.max_length=512")
     command = [sys.executable, "-m", "training.cli", "run", "demo/reward-model"]
     for override in overrides(tiny_checkpoint, data, output, *two, *more):
         command += ["--set", override]
     done = run(command)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-3000:]
-    assert f"ZeRO stage {zero[-1]}, 2 processes" in done.stdout
+    assert "ZeRO stage 3, 2 processes" in done.stdout
     assert done.stdout.count("41 held-out rows (threshold 0.65)") == 1
     head = load_file(output / "final" / "model.safetensors")["score.weight"].float()
     assert head.shape == (2, 128)
