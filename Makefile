@@ -8,14 +8,15 @@ STACK := $(if $(GPU),gpu,cpu)
 LOCK := requirements/$(STACK).lock
 STAMP := $(VENV)/.setup-$(STACK)
 TEST_PROCESSES ?= 2
+BROWSER := chromium fonts-noto-core
 # Where PyTorch's CPU builds are found when pip's own index has none (no CUDA libraries are needed on a CPU).
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup demo test test-fast lint format lock clean
+.PHONY: help setup browser demo test test-fast lint format lock clean
 help:
 	@echo "make setup    install the locked environment into $(VENV) (GPU=1 for a CUDA node)"
 	@echo "make demo     build a tiny model, serve it with vLLM, evaluate it on the sample benchmark, print the table"
-	@echo "make test     all tests; make test-fast leaves out vLLM, training and browser"
+	@echo "make test     all tests (with a browser for the page's); make test-fast leaves out vLLM, training and browser"
 	@echo "make lint     ruff, mypy, import-linter;  make format mends what can be mended"
 	@echo "make lock     resolve the lock files anew;  make clean removes $(VENV) and the demo's files"
 
@@ -34,15 +35,29 @@ endif
 	@touch $@
 	@echo "== setup: done"
 
+# What the page's tests drive: Debian's Chromium, with fonts for the scripts that it shows. Without it they are skipped,
+# and say so.
+browser:
+	@if [ -n "$$TEST_CHROMIUM" ] || command -v chromium chromium-browser google-chrome >/dev/null; then exit 0; \
+	elif ! command -v apt-get >/dev/null || ! { [ "$$(id -u)" = 0 ] || sudo -n true 2>/dev/null; }; then \
+	  echo "== browser: no Chromium, and no right to install it: the page's browser tests will be skipped"; \
+	else \
+	  echo "== browser: installing chromium and fonts-noto-core with apt-get"; \
+	  root=$$([ "$$(id -u)" = 0 ] || echo sudo -n); \
+	  $$root apt-get install -y -qq --no-install-recommends $(BROWSER) >/dev/null 2>&1 || \
+	    { $$root apt-get update -qq && $$root apt-get install -y -qq --no-install-recommends $(BROWSER) >/dev/null; } || \
+	    echo "== browser: apt-get could not install it: the page's browser tests will be skipped"; \
+	fi
+
 demo: setup
 	@$(BIN)/himed-demo
 
-test: setup
+test: setup browser
 	@echo "== test: the whole suite, vLLM included, in $(TEST_PROCESSES) processes"
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --durations=30
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder --durations=30
 
 test-fast: setup
-	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup -m "not slow"
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder -m "not slow"
 
 lint: setup
 	@echo "== lint: ruff, mypy, import-linter"

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -18,8 +19,11 @@ if TYPE_CHECKING:
     from app.engine import Engine
 
 ROOT = Path(__file__).resolve().parents[1]
-# Taken out of the environment: the settings refuse every HIMED_ variable that they do not know.
-POSTGRES = os.environ.pop("HIMED_TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
+# Gateways, scripted backends and speaking models are the server's, and the page's tests stand before them too.
+sys.path.append(str(ROOT / "tests" / "server"))
+pytest_plugins = ["speaking_servers"]
+# Not HIMED_: the settings refuse every variable of that kind that they do not know.
+POSTGRES = os.environ.get("TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
@@ -29,6 +33,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 _VLLM_FIXTURES = {"vllm_server", "vllm_servers"}
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In several test processes (`make test`): a file's tests stay together, those that start vLLM are in one process,
     since two servers take the cores from each other, and what takes long begins first."""
@@ -52,24 +57,38 @@ def shared_data() -> Path:
     return folder
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
-    """The URL of an empty database that lives as long as the test."""
-    if request.param == "sqlite":
-        yield f"sqlite:///{tmp_path / 'results.db'}"
-        return
+@pytest.fixture(scope="session")
+def postgres_database() -> Iterator[str]:
+    """The URL of a PostgreSQL database of this process's own: making one for each test would take most of its time."""
     try:
         admin = psycopg.connect(POSTGRES, autocommit=True, connect_timeout=3)
     except psycopg.OperationalError as error:
-        pytest.skip(f"no PostgreSQL server at {make_url(POSTGRES)!r} (HIMED_TEST_POSTGRES names another): {error}")
+        pytest.skip(f"no PostgreSQL server at {make_url(POSTGRES)!r} (TEST_POSTGRES names another): {error}")
     name = f"himed_test_{ULID()}".lower()
     with admin:
         admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
         try:
             yield make_url(POSTGRES).set(database=name).render_as_string(hide_password=False)
         finally:
-            # FORCE: a test's engine may still hold pooled connections.
             admin.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database that is empty when the test begins."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'results.db'}"
+        return
+    url: str = request.getfixturevalue("postgres_database")
+    yield url
+    with psycopg.connect(url, autocommit=True) as connection:
+        # A test's engine may still hold pooled connections, and locks with them.
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+        connection.execute("DROP SCHEMA public CASCADE")
+        connection.execute("CREATE SCHEMA public")
 
 
 TINY_TEXTS = [

@@ -153,7 +153,7 @@ def _(target: Target) -> str:
     more = "Expect: 100-continue\r\nContent-Length: 1000000000000\r\n\r\n"
     began = monotonic()
     (answer,) = target.send((head + more).encode())
-    assert monotonic() - began < 0.5
+    assert monotonic() - began < 0.9  # the time limits of a head and a body are 1 s
     assert answer.headers["connection"] == "close"
     return f"{answer.seen} at once, without 100 Continue, and the connection closed"
 

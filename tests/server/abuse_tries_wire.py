@@ -201,13 +201,13 @@ def _(target: Target) -> str:
         began = monotonic()
         connection.sendall(_head(target, "Content-Length: 1000"))
         try:
-            for _ in range(30):
+            for _ in range(150):
                 connection.sendall(b" ")
                 sleep(0.1)
         except ConnectionError:
             pass
         (answer,) = replies(read_all(connection))
-        assert monotonic() - began < 4
+        assert monotonic() - began < 12
     return f"{answer.seen} after body_s, and the connection closed"
 
 

@@ -23,6 +23,7 @@ CURE_MED_COMPLETIONS: Mapping[str, str] = {
 }
 _STEPS = 60
 _IGNORED = -100
+CONTEXT = 8192  # tokens: who stops an answer must find it unfinished, also on a machine that is busy
 
 
 def build_speaking_checkpoint(folder: Path, completions: Mapping[str, str]) -> Path:
@@ -32,7 +33,7 @@ def build_speaking_checkpoint(folder: Path, completions: Mapping[str, str]) -> P
 
     texts = [text for pair in completions.items() for text in pair]
     build_tiny_checkpoint(
-        folder, texts, vocab_size=1024, hidden=128, initializer_range=0.09, dtype="float32", max_length=2048
+        folder, texts, vocab_size=1024, hidden=128, initializer_range=0.09, dtype="float32", max_length=CONTEXT
     )
     tokenizer = AutoTokenizer.from_pretrained(folder)
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)

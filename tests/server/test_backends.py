@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable
+from time import monotonic
 
 import aiohttp
 import pytest
@@ -147,6 +148,17 @@ async def test_what_a_probe_makes_of_an_answer(
     await runner.cleanup()
     assert backend.failure == failure
     assert backend.up == (failure is None)
+
+
+async def test_however_many_requests_failed_the_first_probes_follow_each_other_quickly() -> None:
+    backend, every_s = _backend("m/0"), 3.0
+    for _ in range(30):
+        backend.failed("no answer")
+    async with open_session() as session:
+        prober = Prober(session, lambda: every_s)
+        for wait_s in (2 * every_s, 4 * every_s):
+            await prober.probe(backend)
+            assert backend.next_probe - monotonic() == pytest.approx(wait_s, abs=every_s / 2)
 
 
 def test_a_busy_backend_that_is_gone_is_out_at_once() -> None:

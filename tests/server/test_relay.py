@@ -320,10 +320,7 @@ def test_a_backend_that_went_away_comes_back() -> None:
         server.stop()
         assert [httpx.post(url, json=_STREAM).status_code for _ in range(30)] == [503] * 30
         server.start(port)
-        began = monotonic()
         _until(lambda: httpx.post(url, json=_STREAM).status_code == 200)
-        # However many requests failed, the first probes follow each other quickly.
-        assert monotonic() - began < 2
         _until(lambda: _open(gateway) == 0)
 
 

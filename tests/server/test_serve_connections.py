@@ -49,7 +49,7 @@ def test_a_head_that_does_not_come_is_not_waited_for(served: Served, first: byte
     with connect(served) as connection:
         connection.sendall(first)
         assert rest(connection) == b""
-    assert 0.8 < time.monotonic() - began < 3
+    assert 0.8 < time.monotonic() - began < 8
 
 
 def test_a_head_that_comes_drop_by_drop_is_not_waited_for(served: Served) -> None:
@@ -61,7 +61,7 @@ def test_a_head_that_comes_drop_by_drop_is_not_waited_for(served: Served) -> Non
             with contextlib.suppress(TimeoutError):
                 assert connection.recv(1) == b""
                 break
-    assert 0.8 < time.monotonic() - began < 3
+    assert 0.8 < time.monotonic() - began < 8
 
 
 def test_the_second_head_of_a_connection_is_timed_as_well(served: Served) -> None:
@@ -72,7 +72,7 @@ def test_the_second_head_of_a_connection_is_timed_as_well(served: Served) -> Non
         connection.sendall(HEAD)
         began = time.monotonic()
         rest(connection)
-        assert 0.8 < time.monotonic() - began < 3
+        assert 0.8 < time.monotonic() - began < 8
 
 
 async def test_a_stream_may_take_longer_than_a_head(served: Served) -> None:
@@ -145,36 +145,31 @@ async def flood(request: web.Request) -> web.StreamResponse:
     return await stream_events(request, [event({"content": "x" * 100_000})] * 10_000)
 
 
-@pytest.fixture
-def stalled(tmp_path: Path) -> Iterator[tuple[Served, ScriptedBackend, socket.socket]]:
+@contextlib.contextmanager
+def stalling(folder: Path, **config: Any) -> Iterator[tuple[Served, ScriptedBackend, socket.socket]]:
     """A server, its backend, and a client that asks for a stream and does not read it."""
     with ScriptedBackend(flood) as backend:
         models = {"m": {"backends": [{"url": f"http://127.0.0.1:{backend.port}"}]}}
-        with (
-            Served(tmp_path, {"models": models, "limits": {"request_s": 1}, "drain_s": 0.3}) as served,
-            connect(served) as connection,
-        ):
+        with Served(folder, {"models": models, **config}) as served, connect(served) as connection:
             body = b'{"model":"m","messages":[],"stream":true}'
             connection.sendall(POST + b"Content-Length: %d\r\n\r\n" % len(body) + body)
             until(lambda: backend.open == 1)
             yield served, backend, connection
 
 
-def test_a_client_that_does_not_read_is_not_kept(stalled: tuple[Served, ScriptedBackend, socket.socket]) -> None:
-    served, backend, _ = stalled
-    until(lambda: backend.open == 0, 5)
-    until(lambda: any(line["method"] == "POST" for line in served.events("request")), 5)
-    (line,) = [line for line in served.events("request") if line["method"] == "POST"]
-    assert line["outcome"] == "timeout"
+def test_a_client_that_does_not_read_is_not_kept(tmp_path: Path) -> None:
+    with stalling(tmp_path, limits={"request_s": 1}) as (served, backend, _):
+        until(lambda: backend.open == 0, 5)
+        until(lambda: any(line["method"] == "POST" for line in served.events("request")), 5)
+        (line,) = [line for line in served.events("request") if line["method"] == "POST"]
+        assert line["outcome"] == "timeout"
 
 
-def test_a_client_that_does_not_read_does_not_hold_up_the_end(
-    stalled: tuple[Served, ScriptedBackend, socket.socket],
-) -> None:
-    served, backend, _ = stalled
-    began = time.monotonic()
-    served.stop()
-    assert served.wait() == 0
-    assert time.monotonic() - began < 5
-    until(lambda: backend.open == 0, 5)
-    assert "traceback" not in served.err
+def test_a_client_that_does_not_read_does_not_hold_up_the_end(tmp_path: Path) -> None:
+    with stalling(tmp_path, drain_s=0.3) as (served, backend, _):
+        began = time.monotonic()
+        served.stop()
+        assert served.wait() == 0
+        assert time.monotonic() - began < 15  # a request may take 900 s
+        until(lambda: backend.open == 0, 5)
+        assert "traceback" not in served.err

@@ -55,7 +55,7 @@ async def test_streams_that_take_too_long_end_with_an_error_event(tmp_path: Path
             served.stop(signal.SIGINT)
         answers = await reading
         assert served.wait() == 0
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 5  # the parent would kill a worker that hangs at 5.5 s
         until(lambda: backend.open == 0)
     for answer in answers:
         assert b'"code":"server_stopping"' in answer
@@ -89,7 +89,7 @@ def get(connection: socket.socket, path: str = "/health") -> bytes:
 
 async def test_idle_connections_close_at_once_and_answers_say_that_theirs_close(tmp_path: Path) -> None:
     async def handler(_request: web.Request) -> web.Response:
-        await asyncio.sleep(1.5)
+        await asyncio.sleep(4)
         return web.json_response(completion())
 
     with ScriptedBackend(handler) as backend, Served(tmp_path, config(backend)) as served:
@@ -100,7 +100,7 @@ async def test_idle_connections_close_at_once_and_answers_say_that_theirs_close(
         began = time.monotonic()
         served.stop()
         assert idle.recv(4096) == b""
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 3
         answer = await asking
         assert served.wait() == 0
     assert answer.status_code == 200

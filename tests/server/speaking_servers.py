@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 from running import Loop, RunningGateway
+from speaking_model import CONTEXT, CURE_MED_COMPLETIONS, HIMED_COMPLETIONS, build_speaking_checkpoint
 
 from app.engine import Engine, EngineSettings
 from app.formats import Format
@@ -30,8 +31,6 @@ def vllm_servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str,
     """Two vLLM servers by their models' names, up for the whole session."""
     if find_spec("vllm") is None or find_spec("transformers") is None:
         pytest.skip("vLLM is not installed: run `make setup`")
-    from speaking_model import CURE_MED_COMPLETIONS, HIMED_COMPLETIONS, build_speaking_checkpoint
-
     folder = tmp_path_factory.mktemp("speaking")
     himed = build_speaking_checkpoint(folder / HIMED, HIMED_COMPLETIONS)
     cure_med = build_speaking_checkpoint(folder / CURE_MED, CURE_MED_COMPLETIONS)
@@ -56,7 +55,7 @@ def _settings(checkpoint: Path, format: Format, log_dir: Path, *more: str) -> En
     options = (*server_options(format), *_COMPACT, *more)
     # Two servers whose threads wait for one another take the cores from each other.
     alone = {"OMP_NUM_THREADS": "1", "VLLM_CPU_OMP_THREADS_BIND": "nobind"}
-    return EngineSettings(checkpoint, max_model_len=1024, log_dir=log_dir, extra_args=options, environment=alone)
+    return EngineSettings(checkpoint, max_model_len=CONTEXT, log_dir=log_dir, extra_args=options, environment=alone)
 
 
 @pytest.fixture(scope="session")
