@@ -10,6 +10,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from app.command import LOOK
 from evaluation.command import run_command
 
 EPILOG = """
@@ -20,7 +21,7 @@ Examples:
   himed-demo --folder /tmp/himed-demo --limit 20
 """
 
-app = typer.Typer(add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+app = typer.Typer(**LOOK)
 
 
 @app.command(epilog=EPILOG)
