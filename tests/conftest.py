@@ -36,7 +36,7 @@ _VLLM_FIXTURES = {"vllm_server", "vllm_servers"}
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """In several test processes (`make test`): a file's tests stay together, those that start vLLM are in one process,
-    since two servers take the cores from each other, and what takes long begins first."""
+    since two servers take the cores from each other, and what takes long begins first. A slow test has a second try."""
 
     def starts_vllm(item: pytest.Item) -> bool:
         fixtures = set(getattr(item, "fixturenames", ()))
@@ -44,6 +44,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
     for item in items:
         item.add_marker(pytest.mark.xdist_group("vllm" if starts_vllm(item) else item.location[0]))
+        if item.get_closest_marker("slow") is not None:
+            # Browsers, servers and trainings on a busy machine. The summary names what needed its second try ("R").
+            item.add_marker(pytest.mark.flaky(reruns=1))
     if "PYTEST_XDIST_WORKER" in os.environ:
         items.sort(key=lambda item: (not starts_vllm(item), item.get_closest_marker("slow") is None))
 

@@ -5,12 +5,14 @@ import shutil
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 from running_page import AWAY, NAME, PASSWORD, RunningPage, sqlite_url
 from sqlalchemy import Engine
 
 from app.schema import open_database
 from ui.accounts.store import AccountStore
+
+expect.set_options(timeout=15_000)  # a machine with more to do than these tests
 
 CHROMIUM = os.environ.get("TEST_CHROMIUM")
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
