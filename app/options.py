@@ -10,13 +10,13 @@ from app.rows import RepeatedFields, RowError, check_storable, describe
 LETTERS = ascii_uppercase
 
 # Abbreviated names of organisms that open a line like an option label: "E. coli" is no option E.
-_EPITHETS = (
+EPITHETS = (
     "albicans|anthracis|aureus|baumannii|botulinum|burgdorferi|burnetii|canis|cereus|coli|difficile|diphtheriae|"
     "duodenale|elegans|faecalis|faecium|fragilis|fumigatus|granulosus|henselae|histolytica|jejuni|lumbricoides|"
     "melanogaster|neoformans|niger|perfringens|pertussis|subtilis|tetani|trachomatis|vermicularis"
 )
 # A dot that ends a label: with a Latin letter right behind it, it is an abbreviation's (A.S.O.).
-_DOT = rf"\.(?![A-Za-z])(?![ \t]*(?:{_EPITHETS})\b)"
+_DOT = rf"\.(?![A-Za-z])(?![ \t]*(?:{EPITHETS})\b)"
 _LABEL = rf"(?:\(([A-Z])\)|([A-Z])(?:\)|{_DOT}))"
 _LINE = re.compile(rf"[ \t]*{_LABEL}[ \t]*(.*)")
 _LINE_END = re.compile(r"\n|<br ?/?>")

@@ -1,8 +1,8 @@
-"""Chat completions of one model at one endpoint, whole or streamed."""
+"""Chat completions of one model at one endpoint, whole or streamed, and its embeddings."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import orjson
 
@@ -12,7 +12,8 @@ from app.endpoint.settings import EndpointSettings, Sampling
 from app.endpoint.stream import ReplyStream
 from app.endpoint.transport import Transport
 
-Messages = Sequence[dict[str, str]]
+Messages = Sequence[Mapping[str, Any]]
+"""Role and content each; the content is text, or a list of parts (text, images) for a model that sees."""
 
 _CHAT = "/chat/completions"
 _STREAMED = b',"stream":true,"stream_options":{"include_usage":true}'
@@ -28,7 +29,7 @@ class Endpoint:
     def __init__(self, settings: EndpointSettings) -> None:
         self.settings = settings
         self._transport = Transport(settings)
-        self._head = b'{"model":%b,"messages":' % orjson.dumps(settings.model)
+        self._head = self._head_of("messages")
 
     async def __aenter__(self) -> Self:
         await self._transport.open()
@@ -50,7 +51,8 @@ class Endpoint:
         Raises:
             EndpointError: refused, or failed on every try.
         """
-        reply, attempts = await self._transport.retrying(self._chat_once, self._request(messages, sampling, seed))
+        request = self.request_body(messages, sampling, seed=seed)
+        reply, attempts = await self._transport.retrying(self._chat_once, request)
         reply.attempts = attempts
         return reply
 
@@ -60,7 +62,19 @@ class Endpoint:
         Raises:
             EndpointError: the messages cannot be sent. All else is raised by the stream itself.
         """
-        return ReplyStream(self._transport, _CHAT, self._request(messages, sampling, seed, _STREAMED))
+        return ReplyStream(self._transport, _CHAT, self.request_body(messages, sampling, seed=seed, more=_STREAMED))
+
+    async def embed(self, texts: Sequence[str]) -> list[list[float]]:
+        """One vector for each text, in order.
+
+        Raises:
+            EndpointError: refused, failed on every try, or no list of as many vectors.
+        """
+        request = self._head_of("input") + orjson.dumps(list(texts)) + b"}"
+        vectors, _attempts = await self._transport.retrying(self._embed_once, request)
+        if len(vectors) != len(texts):
+            raise EndpointError(f"{self.settings.base_url}: {len(vectors)} vectors for {len(texts)} texts")
+        return vectors
 
     async def models(self) -> list[str]:
         """The names of the models that the endpoint serves.
@@ -75,6 +89,14 @@ class Endpoint:
         answer = await self._transport.exchange(_CHAT, request)
         return parse_reply(answer.raw, answer.latency_s, self.settings.base_url)
 
+    async def _embed_once(self, request: bytes) -> list[list[float]]:
+        answer = await self._transport.exchange("/embeddings", request)
+        try:
+            found = sorted(parse_object(answer.raw, self.settings.base_url)["data"], key=lambda one: one["index"])
+            return [[float(value) for value in one["embedding"]] for one in found]
+        except (KeyError, TypeError, ValueError):
+            raise EndpointError(f"{self.settings.base_url}: the answer is no list of embeddings") from None
+
     async def _models_once(self, request: bytes) -> list[str]:
         answer = await self._transport.exchange("/models", request)
         try:
@@ -82,8 +104,14 @@ class Endpoint:
         except (KeyError, TypeError):
             raise EndpointError(f"{self.settings.base_url}: the answer is no list of models") from None
 
-    def _request(self, messages: Messages, sampling: Sampling, seed: int | None, more: bytes = b"") -> bytes:
-        """The request's body. All but the messages and the seed is the same bytes each time."""
+    def request_body(
+        self, messages: Messages, sampling: Sampling, *, seed: int | None = None, more: bytes = b""
+    ) -> bytes:
+        """What `chat` sends, as JSON: all but the messages and the seed is the same bytes each time.
+
+        Raises:
+            EndpointError: the messages cannot be sent.
+        """
         if seed is None:
             seed = sampling.seed
         try:
@@ -92,3 +120,6 @@ class Endpoint:
             # orjson's JSONEncodeError: half of a surrogate pair in a text, or something that is no text.
             raise EndpointError("the messages are no valid Unicode text and cannot be sent as JSON") from None
         return b"".join((body, sampling.json_fields, b"" if seed is None else b',"seed":%d' % seed, more, b"}"))
+
+    def _head_of(self, field: str) -> bytes:
+        return b'{"model":%b,"%b":' % (orjson.dumps(self.settings.model), field.encode())
