@@ -1,0 +1,17 @@
+"""Asking models: every reply is kept before it is used, and a failure is never data."""
+
+from training.corpus.calls.caller import Budget, Caller, CallError, EndpointAwayError
+from training.corpus.calls.shapes import Shape, Unusable, response_format
+from training.corpus.calls.store import CallStore, Spent
+
+__all__ = [
+    "Budget",
+    "CallError",
+    "CallStore",
+    "Caller",
+    "EndpointAwayError",
+    "Shape",
+    "Spent",
+    "Unusable",
+    "response_format",
+]
