@@ -14,6 +14,7 @@ async def server() -> AsyncIterator[Server]:
     script = Server()
     application = web.Application()
     application.router.add_post("/v1/chat/completions", script.chat)
+    application.router.add_post("/v1/embeddings", script.chat)
     application.router.add_get("/v1/models", script.models)
     runner = web.AppRunner(application, shutdown_timeout=0.1)
     await runner.setup()

@@ -272,3 +272,25 @@ async def test_a_proxy_of_the_environment_is_used_but_not_for_loopback(
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     async with Endpoint(server.settings(max_attempts=1)) as endpoint:
         assert (await endpoint.chat(MESSAGES, GREEDY)).text == "through the proxy"
+
+
+def vectors(*rows: tuple[int, list[float]]) -> dict[str, list[dict[str, object]]]:
+    return {"data": [{"index": index, "embedding": values} for index, values in rows]}
+
+
+async def test_vectors_come_in_the_order_of_the_texts(server: Server) -> None:
+    server.answers(says(vectors((1, [3, 1]), (0, [1.5, 1]))))
+    async with Endpoint(server.settings()) as endpoint:
+        assert await endpoint.embed(["a", "bcd"]) == [[1.5, 1.0], [3.0, 1.0]]
+    assert server.bodies == [{"model": "himed-8b", "input": ["a", "bcd"]}]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [(vectors((0, [1.0])), "1 vectors for 2 texts"), ({"data": [{"index": 0}]}, "no list of embeddings")],
+)
+async def test_an_answer_without_a_vector_for_each_text_is_none(answer: object, words: str, server: Server) -> None:
+    server.answers(says(answer))
+    async with Endpoint(server.settings()) as endpoint:
+        with pytest.raises(EndpointError, match=words):
+            await endpoint.embed(["a", "b"])

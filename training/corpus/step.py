@@ -1,6 +1,5 @@
 """A step of the pipeline, and its way over one unit: done once, or whole again from the calls that were kept."""
 
-import hashlib
 import os
 import time
 from abc import ABC, abstractmethod
@@ -8,9 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar
 
-import orjson
-
 from app.version import code_version
+from training.checkpoints.lineage import settings_hash
 from training.corpus.calls import CallStore
 from training.corpus.unit import Manifest, Place, SourceError, Unit, Work, hash_file
 
@@ -45,7 +43,7 @@ class Step(ABC):
 
     def settings_hash(self) -> str:
         """SHA-256 of the settings."""
-        return hashlib.sha256(orjson.dumps(dict(self.settings()), option=orjson.OPT_SORT_KEYS)).hexdigest()
+        return settings_hash(self.settings())
 
 
 def find_done(step: Step, folder: Path, unit: Unit, read: str) -> Manifest | None:

@@ -1,11 +1,11 @@
-"""A real OpenAI-like server on the loopback interface that answers as a test says."""
+"""A model behind a real endpoint that answers as a test says."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aiohttp import web
+from running import ScriptedBackend, completion
 
 from app.endpoint import EndpointSettings
 
@@ -13,46 +13,21 @@ from app.endpoint import EndpointSettings
 Script = Callable[[dict[str, Any]], str | int]
 
 
-@dataclass
-class ScriptedModel:
-    """``bodies`` holds the requests; ``finish`` is every reply's finish reason."""
+@contextmanager
+def scripted_model(script: Script, *, finish: str = "stop") -> Iterator[ScriptedBackend]:
+    """A server whose model ``m`` answers by the script; its ``requests`` are the bodies that it was sent."""
 
-    script: Script
-    url: str = ""
-    finish: str = "stop"
-    bodies: list[dict[str, Any]] = field(default_factory=list)
-
-    async def chat(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        self.bodies.append(body)
-        said = self.script(body)
+    async def handler(request: web.Request) -> web.StreamResponse:
+        said = script(await request.json())
         if isinstance(said, int):
             return web.json_response({"error": {"message": "no"}}, status=said)
-        choice = {"index": 0, "message": {"role": "assistant", "content": said}, "finish_reason": self.finish}
-        usage = {"prompt_tokens": 10, "completion_tokens": 3}
-        return web.json_response({"choices": [choice], "usage": usage})
+        return web.json_response(completion(said, finish=finish))
 
-    async def embeddings(self, request: web.Request) -> web.Response:
-        body = await request.json()
-        self.bodies.append(body)
-        rows = [{"index": i, "embedding": [float(len(text)), 1.0]} for i, text in enumerate(body["input"])]
-        return web.json_response({"data": rows[::-1]})
-
-    def settings(self, **changes: Any) -> EndpointSettings:
-        return EndpointSettings(self.url, "m", **({"backoff_s": 0.001, "max_attempts": 2} | changes))
+    with ScriptedBackend(handler) as backend:
+        yield backend
 
 
-@asynccontextmanager
-async def scripted_model(script: Script) -> AsyncIterator[ScriptedModel]:
-    model = ScriptedModel(script)
-    application = web.Application(client_max_size=1 << 26)
-    application.router.add_post("/v1/chat/completions", model.chat)
-    application.router.add_post("/v1/embeddings", model.embeddings)
-    runner = web.AppRunner(application, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    model.url = f"http://127.0.0.1:{runner.addresses[0][1]}"
-    try:
-        yield model
-    finally:
-        await runner.cleanup()
+def settings_of(model: ScriptedBackend, **changes: Any) -> EndpointSettings:
+    """How the model is called: at most twice, without long waits."""
+    url = f"http://127.0.0.1:{model.port}"
+    return EndpointSettings(url, "m", **({"backoff_s": 0.001, "max_attempts": 2} | changes))
