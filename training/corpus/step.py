@@ -4,13 +4,43 @@ import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from app.version import code_version
 from training.checkpoints.lineage import settings_hash
 from training.corpus.calls import CallStore
 from training.corpus.unit import Manifest, Place, SourceError, Unit, Work, hash_file
+
+TOKENS_PER_CHARACTER: Final = 0.6  # of Hindi with English terms, about; a model's own count replaces it once it has one
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much a step has before it: pages, blocks, passages or instances, and the characters of their text."""
+
+    items: float
+    chars: float = 0.0
+
+    def __add__(self, other: "Size") -> "Size":
+        return Size(self.items + other.items, self.chars + other.chars)
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What a step may cost, before anything was asked.
+
+    Attributes:
+        calls: calls by purpose.
+        prompt_tokens, completion_tokens: of all of them.
+        out: what the next step will have before it.
+    """
+
+    out: Size
+    calls: Mapping[str, float] = field(default_factory=dict)
+    prompt_tokens: float = 0.0
+    completion_tokens: float = 0.0
 
 
 class Step(ABC):
@@ -36,6 +66,14 @@ class Step(ABC):
             SourceError: the source cannot be read as a whole: the unit is one reject.
             EndpointAwayError: nothing more can be done now.
         """
+
+    @abstractmethod
+    def size(self, source: Path) -> Size:
+        """How much is in a source; nothing in one that cannot be read."""
+
+    @abstractmethod
+    def expect(self, size: Size) -> Expected:
+        """What so much will cost and become."""
 
     def place(self, folder: Path, unit: Unit) -> Place:
         """Where the step keeps what it makes of a unit."""

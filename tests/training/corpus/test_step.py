@@ -10,7 +10,7 @@ import pytest
 from app.errors import InputError
 from training.corpus.calls import CallError
 from training.corpus.flow import Flow, total
-from training.corpus.step import Step, find_done, run_step
+from training.corpus.step import Expected, Size, Step, find_done, run_step
 from training.corpus.unit import Manifest, SourceError, Unit, Work, find_units
 
 
@@ -24,6 +24,12 @@ class Lines(Step):
 
     def settings(self) -> Mapping[str, Any]:
         return {"version": self.version}
+
+    def size(self, source: Path) -> Size:
+        return Size(len(lines_of(source)))
+
+    def expect(self, size: Size) -> Expected:
+        return Expected(size)
 
     async def run(self, source: Path, work: Work) -> None:
         flow = work.flow("sift", "lines")

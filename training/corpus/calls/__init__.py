@@ -3,6 +3,7 @@
 from training.corpus.calls.caller import Budget, Caller, CallError, EndpointAwayError
 from training.corpus.calls.shapes import Shape, Unusable, response_format
 from training.corpus.calls.store import CallStore, Spent
+from training.corpus.calls.window import in_order
 
 __all__ = [
     "Budget",
@@ -13,5 +14,6 @@ __all__ = [
     "Shape",
     "Spent",
     "Unusable",
+    "in_order",
     "response_format",
 ]
