@@ -7,6 +7,7 @@ index on each term's first run of characters, because a match between word bound
 import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from app.errors import InputError
@@ -30,6 +31,15 @@ _SAME_LETTER = str.maketrans(
 _HAS_SAME_LETTER = re.compile(f"[{''.join(map(chr, _SAME_LETTER))}]")
 
 
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A term in a text: ``text[start:end]``, and its key in `Lexicon.entries`."""
+
+    start: int
+    end: int
+    term: str
+
+
 class Lexicon:
     """English terms with their Hindi translations.
 
@@ -50,6 +60,8 @@ class Lexicon:
                 if hindi := hindi.strip():
                     translations[hindi] = None
         self.entries: Mapping[str, tuple[str, ...]] = {term: tuple(hindi) for term, hindi in entries.items()}
+        # Terms that are spelled otherwise than they are looked for.
+        self._spelling = {fold_case(term): term for term in reversed(entries) if fold_case(term) not in entries}
         # First run of a term -> the terms that begin with it, longest first.
         self._by_first_run: dict[str, list[str]] = {}
         for term in sorted({fold_case(term) for term in entries}, key=len, reverse=True):
@@ -66,12 +78,7 @@ class Lexicon:
             InputError: the file is missing, cannot be read, lacks a column or holds no term.
         """
         path = Path(path)
-        if not path.is_file():
-            raise InputError("the lexicon does not exist", file=path, remedy="give the path of an .xlsx or .csv file")
-        suffix = path.suffix.lower()
-        if suffix not in (".xlsx", ".csv"):
-            raise InputError("unknown kind of lexicon file", file=path, remedy="give an .xlsx or .csv file")
-        lexicon = cls(_pairs(_xlsx_rows(path) if suffix == ".xlsx" else _csv_rows(path), path))
+        lexicon = cls((english, hindi) for _, english, hindi in read_lexicon_rows(path))
         if not lexicon.entries:
             raise InputError(
                 f"the lexicon holds no English term of {_MIN_TERM_LENGTH} or more characters",
@@ -100,6 +107,14 @@ class Lexicon:
                 spans.append((start, end))
         return spans
 
+    def matches(self, text: str) -> list[Match]:
+        """The terms in the text by the same rule, in order, without what a span grows over; they never overlap."""
+        folded = fold_case(text)
+        return [
+            Match(start, end, self._spelling.get(folded[start:end], folded[start:end]))
+            for start, end in self._matches(folded)
+        ]
+
     def mask(self, text: str) -> str:
         """The text without its terms: spans cut out, the blanks around them trimmed, white space folded."""
         kept, end = [], 0
@@ -120,6 +135,20 @@ class Lexicon:
                     end = start + len(term)
                     yield start, end
                     break
+
+
+def read_lexicon_rows(path: Path) -> Iterator[tuple[int, str, str]]:
+    """The rows of a lexicon file that hold something, as (number, English, Hindi), just as they stand.
+
+    Raises:
+        InputError: as of `Lexicon.load`.
+    """
+    if not path.is_file():
+        raise InputError("the lexicon does not exist", file=path, remedy="give the path of an .xlsx or .csv file")
+    suffix = path.suffix.lower()
+    if suffix not in (".xlsx", ".csv"):
+        raise InputError("unknown kind of lexicon file", file=path, remedy="give an .xlsx or .csv file")
+    yield from _numbered_pairs(_xlsx_rows(path) if suffix == ".xlsx" else _csv_rows(path), path)
 
 
 def normalise_term(term: str) -> str:
@@ -165,8 +194,8 @@ def _grow(text: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _pairs(rows: Iterator[list[str]], path: Path) -> Iterator[tuple[str, str]]:
-    """The rows behind the heading as (English, Hindi)."""
+def _numbered_pairs(rows: Iterator[list[str]], path: Path) -> Iterator[tuple[int, str, str]]:
+    """The rows behind the heading as (number, English, Hindi); the heading is row 1."""
     heading = [cell.strip().casefold() for cell in next(rows, [])]
     for column in _COLUMNS:
         if column.casefold() not in heading:
@@ -179,10 +208,10 @@ def _pairs(rows: Iterator[list[str]], path: Path) -> Iterator[tuple[str, str]]:
                 remedy=f"name the columns English and Hindi in the first row (found: {found})",
             )
     english, hindi = (heading.index(column.casefold()) for column in _COLUMNS)
-    for row in rows:
+    for number, row in enumerate(rows, start=2):
         cells = row + [""] * (len(heading) - len(row))
         if any(cell.strip() for cell in cells):
-            yield cells[english], cells[hindi]
+            yield number, cells[english], cells[hindi]
 
 
 def _xlsx_rows(path: Path) -> Iterator[list[str]]:

@@ -1,0 +1,18 @@
+"""English prompts, reasoning and golds to Hindi, with the lexicon's terms."""
+
+from training.corpus.translation.config import Nllb, TranslateSection
+from training.corpus.translation.gold import Gold, parse_gold
+from training.corpus.translation.prompt import Prompt, parse_prompt
+from training.corpus.translation.step import TranslateStep, translate_files, units_of
+
+__all__ = [
+    "Gold",
+    "Nllb",
+    "Prompt",
+    "TranslateSection",
+    "TranslateStep",
+    "parse_gold",
+    "parse_prompt",
+    "translate_files",
+    "units_of",
+]
