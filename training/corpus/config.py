@@ -1,7 +1,7 @@
 """What a corpus is made from and how: one YAML file, validated, kept with what it produced."""
 
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 from pydantic import Field, Strict, ValidationError, model_validator
 
@@ -11,6 +11,8 @@ from app.languages import LANGUAGES
 from app.settings import Settings, load_settings
 from app.yaml_file import read_yaml
 from training.recipe.section import Folder, Section
+
+S = TypeVar("S", bound=Section)
 
 Role = Literal["ocr", "writer", "judge", "encoder"]
 _KEYS: Final[dict[Role, str]] = {
@@ -75,11 +77,13 @@ class PassagesSection(Section):
     max_chars: Count = 2000
     """Longest joined passage in characters."""
     blocks_per_call: Annotated[int, Field(ge=1, le=32)] = 8
-    """Neighbouring blocks that are flagged with one question."""
+    """Most neighbours that are flagged, and most passages that are graded, with one question."""
     calibrate: bool = False
-    """Compare passages with the pictures of their pages (a vision model corrects misread letters)."""
+    """Compare passages with the pictures of their pages: a vision model corrects misread letters."""
+    vision: Model | None = None
+    """That model; without it pages.model (one that only knows how to read whole pages, as DeepSeek-OCR, cannot)."""
     max_change: Share = 0.2
-    """A correction that changes a larger share of the characters is refused."""
+    """A correction that changes a larger share of the characters is refused, and so is one of a number or unit."""
     grade: bool = True
     """Let a model grade passages as good, middle or bad."""
     keep: Annotated[tuple[Literal["good", "middle", "bad", "unknown"], ...], Strict(False)] = ("good", "middle")
@@ -97,6 +101,8 @@ class Encoder(Section):
     """Put before every text (the E5 encoders want "query: ")."""
     batch: Count = 32
     """Texts that are encoded at once."""
+    device: Literal["cpu", "cuda"] = "cpu"
+    """Where a checkpoint computes."""
 
     @model_validator(mode="after")
     def _one_of_two(self) -> "Encoder":
@@ -123,7 +129,7 @@ class InstancesSection(Section):
     system: str = ""
     """What HiMed's instances say of their system of medicine (Ayurveda, Unani, …)."""
     max_calls: Annotated[int, Field(ge=1, le=8)] = 8
-    """Replies per passage, further tries included."""
+    """Replies per passage, further tries included; CURE-Med's style counts each language of a passage by itself."""
     attempts: Annotated[int, Field(ge=1, le=5)] = 2
     """How often a question is put until its reply can be used."""
 
@@ -132,6 +138,17 @@ class InstancesSection(Section):
         known = {language.code for language in LANGUAGES}
         if unknown := [code for code in self.languages if code not in known]:
             raise ValueError(f"{unknown[0]!r} is none of {', '.join(sorted(known))}")
+        return self
+
+    @model_validator(mode="after")
+    def _each_once(self) -> "InstancesSection":
+        # Ids are made of these: twice the same one would be an id twice.
+        for name in ("subjects", "kinds", "languages"):
+            values = getattr(self, name)
+            if not values:
+                raise ValueError(f"{name}: name one at least")
+            if repeated := [value for value in values if values.count(value) > 1]:
+                raise ValueError(f"{name}: {repeated[0]!r} stands twice")
         return self
 
 
@@ -158,7 +175,7 @@ class JudgeSection(Section):
     attempts: Annotated[int, Field(ge=1, le=5)] = 2
     """How often it is asked until its reply can be used."""
     back_translation: bool = False
-    """Also let the judge translate CURE-Med's answers into English, for people who review them."""
+    """Also let the judge translate CURE-Med's questions and answers into English, for people who review them."""
 
 
 class CorpusConfig(Section):
@@ -199,20 +216,33 @@ def load_config(file: Path) -> CorpusConfig:
     Raises:
         InputError: it cannot be read, a key is unknown or a value is wrong; names the field.
     """
+    config = read_section(file, CorpusConfig)
+    base = file.absolute().parent
+    passages = config.passages
+    if passages.encoder is not None and passages.encoder.path is not None:
+        encoder = passages.encoder.model_copy(update={"path": base / passages.encoder.path})
+        passages = passages.model_copy(update={"encoder": encoder})
+    moved = {"sources": base / config.sources, "folder": base / config.folder, "passages": passages}
+    return config.model_copy(update=moved)
+
+
+def read_section(file: Path, kind: type[S]) -> S:
+    """A YAML file as one section.
+
+    Raises:
+        InputError: it cannot be read, a key is unknown or a value is wrong; names the field.
+    """
     values = read_yaml(file)
     try:
-        config = CorpusConfig.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         field = ".".join(map(str, first["loc"])) or None
         problem = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             problem = "unknown key"
-        raise InputError(
-            problem, file=file, field=field, remedy="see the descriptions in training/corpus/config.py"
-        ) from None
-    base = file.absolute().parent
-    return config.model_copy(update={"sources": base / config.sources, "folder": base / config.folder})
+        remedy = "see the descriptions of the keys in himed-data init's file and in docs/data"
+        raise InputError(problem, file=file, field=field, remedy=remedy) from None
 
 
 def endpoint_settings(model: Model, role: Role, settings: Settings | None = None) -> EndpointSettings:

@@ -1,5 +1,6 @@
 """One book at one step: what it reads, writes and counts, all of it whole or not there."""
 
+import contextlib
 import hashlib
 import time
 from collections.abc import Iterable, Mapping
@@ -176,13 +177,21 @@ class Work:
             write_whole(self.progress_file, f"{done} {total}")
 
 
-def find_units(sources: Path, suffixes: Iterable[str]) -> tuple[list[Unit], list[tuple[Path, Path]]]:
+def find_units(
+    sources: Path, suffixes: Iterable[str], known: Path | None = None
+) -> tuple[list[Unit], list[tuple[Path, Path]]]:
     """The books under a folder in a fixed order, and the files that are copies of an earlier one.
 
+    Args:
+        sources: the folder.
+        suffixes: of books, in lower case.
+        known: a file that keeps the books' hashes, so that only those that are new or changed are read again.
+
     Raises:
-        InputError: the folder is missing or holds no book.
+        InputError: the folder is missing or holds no book, or a file cannot be read.
     """
     suffixes = tuple(suffixes)
+    hashes = _Hashes(known)
     if not sources.is_dir():
         raise InputError("no such folder", file=sources, remedy="name the folder of the books")
     units: dict[str, Unit] = {}
@@ -190,14 +199,42 @@ def find_units(sources: Path, suffixes: Iterable[str]) -> tuple[list[Unit], list
     for file in sorted(path for path in sources.rglob("*") if path.suffix.lower() in suffixes and path.is_file()):
         if any(part.startswith(".") for part in file.relative_to(sources).parts):
             continue
-        sha256 = hash_file(file)
+        sha256 = hashes.of(file)
         if sha256 in units:
             copies.append((file, units[sha256].source))
         else:
             units[sha256] = Unit(f"{_slug(file.stem)}-{sha256[:10]}", file, sha256)
     if not units:
         raise InputError("holds no book", file=sources, remedy=f"put {', '.join(suffixes)} files there")
+    hashes.write()
     return list(units.values()), copies
+
+
+class _Hashes:
+    """Files' hashes by path, size and time of the last change."""
+
+    def __init__(self, file: Path | None) -> None:
+        self._file = file
+        self._known: dict[str, list[Any]] = {}
+        self._found: dict[str, list[Any]] = {}
+        if file is not None and file.is_file():
+            with contextlib.suppress(orjson.JSONDecodeError):  # then all are read again
+                self._known = orjson.loads(file.read_bytes())
+
+    def of(self, file: Path) -> str:
+        try:
+            stat = file.stat()
+            signs = [stat.st_size, stat.st_mtime_ns]
+            known = self._known.get(str(file))
+            sha256: str = known[2] if known and known[:2] == signs else hash_file(file)
+        except OSError as error:
+            raise InputError(f"cannot be read ({error.strerror})", file=file, remedy="check its rights") from None
+        self._found[str(file)] = [*signs, sha256]
+        return sha256
+
+    def write(self) -> None:
+        if self._file is not None and self._found != self._known:
+            write_whole(self._file, orjson.dumps(self._found))
 
 
 def hash_file(file: Path) -> str:

@@ -3,10 +3,12 @@
 from pathlib import Path
 
 import pytest
+import yaml
 
+import training.corpus.config as config_module
 from app.errors import InputError
 from app.settings import load_settings
-from training.corpus.config import endpoint_settings, load_config
+from training.corpus.config import CorpusConfig, endpoint_settings, load_config
 
 WRITER = "writer: {base_url: 'http://127.0.0.1:8000/v1', model: w, family: llama}\n"
 JUDGE = "judge: {model: {base_url: 'http://127.0.0.1:8001', model: j, family: qwen}}\n"
@@ -56,3 +58,24 @@ def test_a_key_comes_from_its_roles_variable(tmp_path: Path, monkeypatch: pytest
         endpoint_settings(config.judge.model, "judge", settings).api_key,
     ]
     assert [key and key.get_secret_value() for key in keys] == ["sk-writer", "sk-judge"]
+
+
+TEMPLATE = Path(config_module.__file__).with_name("corpus.yaml")
+
+
+def test_the_template_holds_every_key_with_its_default() -> None:
+    text = TEMPLATE.read_text(encoding="utf-8").replace("#: ", "")
+    values = yaml.safe_load(text)
+    config = CorpusConfig.model_validate(values)
+    for name in ("pages", "passages", "instances", "judge"):
+        section = getattr(config, name)
+        assert set(values[name]) == set(type(section).model_fields)
+        plain = {key: getattr(section, key) for key in values[name] if key not in ("model", "encoder", "vision")}
+        assert plain == {key: getattr(type(section)(), key) for key in plain}
+    assert set(values) == set(CorpusConfig.model_fields)
+
+
+def test_the_template_is_read_as_it_is() -> None:
+    config = load_config(TEMPLATE)
+    assert config.passages.encoder is None
+    assert config.judge.model is not None

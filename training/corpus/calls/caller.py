@@ -120,7 +120,7 @@ class Caller:
                 raise self._failure(error) from None
             self._failed_in_a_row = 0
             self.asked += 1
-            self.store.add(key, purpose, request, reply)
+            reply = self.store.add(key, purpose, request, reply)
         if reply.finish_reason == "length":
             raise Unusable("cut off", f"at {reply.completion_tokens or sampling.max_tokens or 'its last'} tokens")
         return reply.text

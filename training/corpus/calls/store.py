@@ -100,8 +100,8 @@ class CallStore:
         )
         return Reply(*rows[0]) if rows else None
 
-    def add(self, key: str, purpose: str, request: bytes, reply: Reply) -> None:
-        """Keep a reply. Of two to one request the first counts."""
+    def add(self, key: str, purpose: str, request: bytes, reply: Reply) -> Reply:
+        """Keep a reply. Of two to one request the first counts: it is given back, and the other is forgotten."""
         body = orjson.loads(request)
         self._run(
             "INSERT OR IGNORE INTO call VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -118,6 +118,7 @@ class CallStore:
                 reply.latency_s,
             ),
         )
+        return self.find(key) or reply
 
     def spent(self) -> dict[str, Spent]:
         """What the unit has cost so far, by purpose."""
