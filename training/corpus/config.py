@@ -241,7 +241,7 @@ def read_section(file: Path, kind: type[S]) -> S:
         problem = first["msg"].removeprefix("Value error, ")
         if first["type"] == "extra_forbidden":
             problem = "unknown key"
-        remedy = "see the descriptions of the keys in himed-data init's file and in docs/data"
+        remedy = "himed-data init writes a file with every key"
         raise InputError(problem, file=file, field=field, remedy=remedy) from None
 
 
