@@ -13,7 +13,9 @@ from training.corpus import cli_files
 from training.corpus.cli_work import DryRun, Executor, RayAddress, Sbatch, Tasks, how_of, make_folder, work
 
 if TYPE_CHECKING:
+    from training.corpus.config import CorpusConfig
     from training.corpus.run.executors import How
+    from training.corpus.step import Step
     from training.corpus.unit import Unit
 
 NAME = "himed-data"
@@ -43,7 +45,7 @@ Examples:
   himed-data translate HiMed-West_Corpus_sample.json -o hindi/ --nllb nllb-200-1.3B --lexicon lexicon_en_hi.xlsx
 
 Exit codes: 0 done; 1 parts are left that an endpoint failed for, or what a command was asked to find was found; 2 bad
-input; 130 after Ctrl-C.
+input, or an endpoint that is away; 130 after Ctrl-C.
 """
 
 app = typer.Typer(help=HELP, epilog=EPILOG, no_args_is_help=True, **LOOK)
@@ -115,6 +117,7 @@ def status(
     config = load_config(corpus)
     steps = steps_of(config)
     units, _copies = _books(config.sources, config.folder)
+    _tell_strays(steps, config, units)
     statuses = status_of(steps, config.folder, states_of(steps, config.folder, units))
     if json:
         sys.stdout.buffer.write(orjson.dumps([one.as_json() for one in statuses], option=orjson.OPT_INDENT_2) + b"\n")
@@ -139,9 +142,11 @@ def calls(
     if not stores:
         raise InputError("no calls of this step are kept", file=folder, remedy=f"see {NAME} status {corpus}")
     for file in stores:
+        # Nobody else can open the store meanwhile: a reader who takes his time must not stop a run.
         with CallStore(file) as store:
-            for call in store.calls():
-                sys.stdout.buffer.write(orjson.dumps({"book": file.stem} | call, option=orjson.OPT_APPEND_NEWLINE))
+            kept = list(store.calls())
+        for call in kept:
+            sys.stdout.buffer.write(orjson.dumps({"book": file.stem} | call, option=orjson.OPT_APPEND_NEWLINE))
 
 
 def _run(corpus: Path, name: str | None, how: "How", *, dry_run: bool) -> None:
@@ -154,7 +159,16 @@ def _run(corpus: Path, name: str | None, how: "How", *, dry_run: bool) -> None:
     units, copies = _books(config.sources, config.folder)
     for copy, original in copies:
         print(f"{copy}: a copy of {original.name}, left out", file=sys.stderr)
+    _tell_strays(steps, config, units)
     work(steps, config.folder, units, how, only, dry_run=dry_run)
+
+
+def _tell_strays(steps: "tuple[Step, ...]", config: "CorpusConfig", units: "list[Unit]") -> None:
+    from training.corpus.run.plan import strays_of
+
+    for name, files in strays_of(steps, config.folder, units).items():
+        what = f"{len(files)} files are of no book in {config.sources}, such as {files[0].name}"
+        print(f"{config.folder / name}: {what}; no count holds them: take them away", file=sys.stderr)
 
 
 def _books(sources: Path, folder: Path) -> "tuple[list[Unit], list[tuple[Path, Path]]]":

@@ -1,11 +1,13 @@
 """The commands of `himed-data` that take files: reviews, audits, translation, overlap."""
 
+import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.command import LOOK
+from app.errors import InputError
 from training.corpus.cli_work import DryRun, Executor, RayAddress, Sbatch, Tasks, how_of, make_folder, work
 
 app = typer.Typer(**LOOK)
@@ -108,14 +110,20 @@ def translate(
 
     What cannot be translated soundly (a number lost, a text cut off) is left out with its reason.
     """
-    from training.corpus.translation import TranslateStep, units_of
+    from training.corpus.translation import TranslateStep, find_sources
     from training.corpus.translation.config import load_settings, settings_of
 
+    if settings is not None and any(each is not None for each in (nllb, endpoint, model, lexicon)):
+        raise InputError(
+            "--settings takes the place of --nllb, --endpoint, --model and --lexicon", remedy="put them into the file"
+        )
     section = load_settings(settings) if settings else settings_of(nllb, endpoint, model, lexicon)
     step = TranslateStep(section)
-    units = {unit.id: unit for source in sources for unit in units_of(source)}
+    units, copies = find_sources(sources)
+    for copy, original in copies:
+        print(f"{copy}: a copy of {original}, left out", file=sys.stderr)
     how = how_of(executor, tasks, sbatch, ray_address)
-    work((step,), make_folder(out), list(units.values()), how, dry_run=dry_run)
+    work((step,), make_folder(out), units, how, dry_run=dry_run)
 
 
 @app.command("decontaminate")

@@ -64,7 +64,7 @@ def work(
 
     Raises:
         InputError: the work cannot go on.
-        typer.Exit: with 1, parts are left that an endpoint failed for.
+        typer.Exit: with 1, parts are left that an endpoint failed for, or files that could not be read.
     """
     from training.corpus.run.estimate import estimate, print_estimate
     from training.corpus.run.executors import batch_script, run_units
@@ -74,7 +74,7 @@ def work(
     states = states_of(steps, folder, units)
     left = [state.unit for state in states if state.is_left(steps, only)]
     if dry_run:
-        print_estimate(estimate(steps, folder, states))
+        print_estimate(estimate(steps, folder, states, only))
         if how.executor == "slurm":
             print(batch_script(steps, folder, max(1, len(left)), how))
         return
@@ -87,6 +87,8 @@ def work(
     print_status(statuses)
     last = steps[-1 if only is None else only]
     print(f"{folder / last.name}/*{last.suffix}")
-    if again := sum(one.again for one in statuses):
-        print(f"{again} parts are left since an endpoint failed: the same command tries them again", file=sys.stderr)
+    # What another step has left, this command would not try again.
+    if again := sum(one.again for one in (statuses if only is None else [statuses[only]])):
+        why = "since an endpoint failed, or a file could not be read"
+        print(f"{again} parts are left {why}: the same command tries them again", file=sys.stderr)
         raise typer.Exit(1)

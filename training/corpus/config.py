@@ -214,7 +214,8 @@ def load_config(file: Path) -> CorpusConfig:
     """Read a corpus's YAML file. Its paths are taken from the file's folder.
 
     Raises:
-        InputError: it cannot be read, a key is unknown or a value is wrong; names the field.
+        InputError: it cannot be read, a key is unknown or a value is wrong, or what is made would be taken for books;
+            names the field.
     """
     config = read_section(file, CorpusConfig)
     base = file.absolute().parent
@@ -222,8 +223,13 @@ def load_config(file: Path) -> CorpusConfig:
     if passages.encoder is not None and passages.encoder.path is not None:
         encoder = passages.encoder.model_copy(update={"path": base / passages.encoder.path})
         passages = passages.model_copy(update={"encoder": encoder})
-    moved = {"sources": base / config.sources, "folder": base / config.folder, "passages": passages}
-    return config.model_copy(update=moved)
+    sources, folder = base / config.sources, base / config.folder
+    if any(made.resolve().is_relative_to(sources.resolve()) for made in (folder, folder / "pages")):
+        remedy = "name a folder outside of sources"
+        raise InputError(
+            "stands in sources: its pages would be taken for books", file=file, field="folder", remedy=remedy
+        )
+    return config.model_copy(update={"sources": sources, "folder": folder, "passages": passages})
 
 
 def read_section(file: Path, kind: type[S]) -> S:

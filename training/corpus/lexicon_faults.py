@@ -25,6 +25,6 @@ KINDS: Final = tuple(kind for kind, _where, _pattern in _FAULTS)
 
 
 def row_faults(english: str, hindi: str) -> list[str]:
-    """What is wrong with a row; ``English words in the Hindi`` and worse make its Hindi no translation."""
+    """What is wrong with a row, as kinds in the order of `KINDS`; with any but ``zero-width space`` it is no use."""
     texts = {"english": (english,), "hindi": (hindi,), "either": (english, hindi)}
     return [kind for kind, where, pattern in _FAULTS if any(pattern.search(text) for text in texts[where])]

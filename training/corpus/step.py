@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar, Final
 
+from app.errors import InputError
 from app.version import code_version
 from training.checkpoints.lineage import settings_hash
 from training.corpus.calls import CallStore
@@ -87,8 +88,8 @@ class Step(ABC):
 def find_done(step: Step, folder: Path, unit: Unit, read: str) -> Manifest | None:
     """The manifest of a step that need not run again for a unit.
 
-    None where it never ended, its settings or its input (``read``, a SHA-256) are others now, its output is gone, or
-    an endpoint failed for a part of it.
+    None where it never ended, its settings or its input (``read``, a SHA-256) are others now, its output is gone, an
+    endpoint failed for a part of it, or its source could not be read at that time.
 
     Raises:
         InputError: the manifest cannot be read.
@@ -110,14 +111,24 @@ async def run_step(step: Step, folder: Path, unit: Unit, source: Path, read: str
         InputError: something cannot be written, or another process works on the unit.
         ValueError: the counts do not add up.
     """
-    started = time.monotonic()
     place = step.place(folder, unit)
-    for file in (place.output, place.rejects, place.manifest, place.progress):
-        file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        for file in (place.output, place.rejects, place.manifest, place.progress):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        # Open until the manifest is there: nobody else works on the unit while its files change.
+        with CallStore(place.calls) as store:
+            return await _run_alone(step, place, store, unit, source, read)
+    except OSError as error:
+        file = Path(error.filename) if error.filename else place.output
+        raise InputError(f"cannot be read or written ({error.strerror})", file=file, remedy="check the disk") from None
+
+
+async def _run_alone(step: Step, place: Place, store: CallStore, unit: Unit, source: Path, read: str) -> Manifest:
+    started = time.monotonic()
     output, rejects = (file.with_name(f".{file.name}.part") for file in (place.output, place.rejects))
     fault = None
     try:
-        with CallStore(place.calls) as store, output.open("wb") as out, rejects.open("wb") as aside:
+        with output.open("wb") as out, rejects.open("wb") as aside:
             work = Work(unit, store, out, aside, place.progress)
             try:
                 await step.run(source, work)
@@ -126,11 +137,12 @@ async def run_step(step: Step, folder: Path, unit: Unit, source: Path, read: str
                 for stream in (out, aside):
                     stream.seek(0)
                     stream.truncate()
-                work = Work(unit, store, out, aside, place.progress)
+                work = Work(unit, store, out, aside, place.progress, again=int(error.again))
             for flow in work.flows:
                 flow.check()
-            spent = store.spent()
         written = hash_file(output)
+        # An earlier manifest would stand for the new output, were this process killed before the next one is there.
+        place.manifest.unlink(missing_ok=True)
         os.replace(output, place.output)
         os.replace(rejects, place.rejects)
     finally:
@@ -144,7 +156,7 @@ async def run_step(step: Step, folder: Path, unit: Unit, source: Path, read: str
         input=read,
         output=written,
         flows=tuple(work.flows),
-        spent=spent,
+        spent=store.spent(),
         again=work.again,
         fault=fault,
         seconds=round(time.monotonic() - started, 3),

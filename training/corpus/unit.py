@@ -20,7 +20,15 @@ _PROGRESS_S: Final = 0.5  # between two signs of life
 
 
 class SourceError(InputError):
-    """A book that cannot be read as a whole: one reject, not the end."""
+    """A book that cannot be read as a whole: one reject, not the end.
+
+    Attributes:
+        again: whether it may be readable later: the disk failed, not the book.
+    """
+
+    def __init__(self, problem: str, *, again: bool = False, **place: Any) -> None:
+        super().__init__(problem, **place)
+        self.again = again
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +91,7 @@ class Manifest:
         output: SHA-256 of what was written.
         flows: counts in and out of each stage.
         spent: calls and tokens by purpose.
-        again: rejects that another run may do better with, since an endpoint failed.
+        again: rejects that another run may do better with, since an endpoint or a disk failed.
         fault: why the unit as a whole could not be read; None for one that could.
     """
 
@@ -124,7 +132,7 @@ class Manifest:
             return cls(**values)
         except FileNotFoundError:
             return None
-        except (orjson.JSONDecodeError, KeyError, TypeError) as error:
+        except (orjson.JSONDecodeError, AttributeError, KeyError, TypeError) as error:
             raise InputError(
                 f"is no manifest ({error!r})", file=file, remedy="remove it; the step runs again"
             ) from None
@@ -219,7 +227,8 @@ class _Hashes:
         self._found: dict[str, list[Any]] = {}
         if file is not None and file.is_file():
             with contextlib.suppress(orjson.JSONDecodeError):  # then all are read again
-                self._known = orjson.loads(file.read_bytes())
+                known = orjson.loads(file.read_bytes())
+                self._known = known if isinstance(known, dict) else {}
 
     def of(self, file: Path) -> str:
         try:

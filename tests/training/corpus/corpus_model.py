@@ -154,21 +154,20 @@ _SUBJECTS = {
 
 def _scores(user: str, schema: Any) -> Any:
     count = int(re.search(r"Give the scores of (\d+) items", user)[1])  # type: ignore[index]
-    items = []
+    found = {}
     for number in range(1, count + 1):
         chance = _chance(f"{number}{user}")
         good = 0.5 if chance < 0.05 else 0.9
-        items.append({
-            "item": number,
+        found[f"item_{number}"] = {
             "grounded_in_context": good,
             "medical_correctness": None if 0.05 <= chance < 0.07 else 0.9,
             "reasoning_clarity": 0.8,
             "language_quality": 1.0,
-        })  # fmt: skip
-    return {"items": items}
+        }
+    return found
 
 
-_SHAPES = {"Judged": _judged, "Graded": _graded, "Suits": _suits, "Items": _items, "ItemScoresOf": _scores}
+_SHAPES = {"Judged": _judged, "Graded": _graded, "Suits": _suits, "Items": _items, "ItemScores": _scores}
 
 
 def _passage(user: str) -> str:

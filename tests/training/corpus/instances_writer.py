@@ -135,7 +135,7 @@ def served(writer: Callable[[web.Request], Any]) -> Iterator[ScriptedBackend]:
 def config_of(folder: Path, backend: ScriptedBackend, **instances: Any) -> CorpusConfig:
     return CorpusConfig.model_validate(
         {
-            "sources": folder,
+            "sources": folder / "books",
             "folder": folder / "made",
             "writer": {
                 "base_url": f"http://127.0.0.1:{backend.port}",

@@ -1,17 +1,19 @@
 """Two small steps: a model is asked for each line of a book, then its answers are counted."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
+from ulid import ULID
 
 from app.errors import InputError
 from training.corpus.calls import CallError, Unusable, in_order
 from training.corpus.config import Model
 from training.corpus.models import open_caller
+from training.corpus.run.task import RunFolder, UnitTask
 from training.corpus.step import Expected, Size, Step
-from training.corpus.unit import SourceError, Work
+from training.corpus.unit import SourceError, Unit, Work
 
 
 class AskStep(Step):
@@ -76,6 +78,15 @@ class CountStep(Step):
 
     async def run(self, source: Path, work: Work) -> None:
         work.keep({"rows": len([orjson.loads(line) for line in lines_of(source)])})
+
+
+def run_here(steps: tuple[Step, ...], folder: Path, units: Sequence[Unit]) -> None:
+    """All that is left for some books, by the tasks of an executor but without its processes."""
+    run = RunFolder(folder / "runs" / str(ULID()))
+    run.create(list(units))
+    task = UnitTask(steps, folder, run)
+    for rank in range(len(units)):
+        task(None, rank, len(units))
 
 
 def lines_of(source: Path) -> list[str]:

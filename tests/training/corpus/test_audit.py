@@ -223,6 +223,9 @@ def test_unreadable_files_and_rows_are_listed_and_bad_paths_refused(tmp_path: Pa
     half.write_text('{"question": "a b c?", "answer": "b", "language": "en"}\n{"question"\n', encoding="utf-8")
     report = audit([broken, half])
     assert [Path(file.file).name for file in report.unreadable] == ["broken.json"]
+    (tmp_path / "twice.csv").write_text("question,answer,answer\na,b,c\n", encoding="utf-8")
+    (twice,) = audit([tmp_path / "twice.csv"]).unreadable
+    assert twice.reason == "field 'answer': the column stands twice; rename one of the two"
     finding = _find(_only(report), "rows-unreadable")
     assert (finding.level, finding.count, finding.of, finding.examples[0].row) == ("fault", 1, 2, 2)
     assert report.faults == 2
@@ -253,6 +256,27 @@ def test_the_reports_hold_the_findings_and_escape_the_data(tmp_path: Path) -> No
     assert as_json(audit([tmp_path / "bench.jsonl"])) == as_json(report)
 
 
+def test_what_a_terminal_obeys_and_no_file_holds_is_shown_as_an_escape(tmp_path: Path) -> None:
+    rows = _benchmark(20) + [{**row, "answer": "D", "source": "\x1b[31mtwo"} for row in _benchmark(60)[20:]]
+    rows[2] |= {"question": "half \ud800 of a pair?", "answer": ""}
+    file = tmp_path / "bench.jsonl"
+    file.write_text("\n".join(map(json.dumps, rows)), encoding="utf-8")
+    report = audit([file])
+    assert _find(_only(report), "gold-constant").title == r"All golds of source \x1b[31mtwo are D"
+    assert _find(_only(report), "gold-empty").examples[0].text == r"half \ud800 of a pair?"
+    assert rb"\\ud800" in as_json(report)
+    write_html(report, tmp_path / "page.html")
+    console = Console(width=80, record=True, file=(tmp_path / "out").open("w"))
+    print_audit(report, console)
+    assert "\x1b" not in console.export_text()
+
+
+def test_a_file_that_is_named_twice_is_audited_once(tmp_path: Path) -> None:
+    file = _write(tmp_path / "bench.jsonl", _benchmark(5))
+    report = audit([file, tmp_path, tmp_path / ".." / tmp_path.name / "bench.jsonl"])
+    assert _only(report).file == str(file)
+
+
 def test_chance_agrees_with_scipy() -> None:
     from scipy.stats import binomtest, chisquare
 
@@ -273,8 +297,9 @@ def test_lengths_are_given_in_tokens_of_a_checkpoint_too(tmp_path: Path) -> None
     words = Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]"))
     words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     PreTrainedTokenizerFast(tokenizer_object=words, unk_token="[UNK]").save_pretrained(tmp_path / "tokenizer")
-    rows = [{"question": "one two three?", "answer": "four", "language": "en"}]
-    file = _only(audit([_write(tmp_path / "open.jsonl", rows)], tokenizer=tmp_path / "tokenizer"))
+    rows = [{"question": "one two \ud800?", "answer": "four", "language": "en"}]
+    (tmp_path / "open.jsonl").write_text(json.dumps(rows[0]), encoding="utf-8")
+    file = _only(audit([tmp_path / "open.jsonl"], tokenizer=tmp_path / "tokenizer"))
     table = next(table for table in file.figures if table.name == "lengths")
     assert ("question", "tokens", 1, 3, 3, 3, 3) in table.rows
     with pytest.raises(InputError, match="does not exist"):

@@ -79,6 +79,7 @@ async def test_a_useless_answer_is_followed_by_another_seed(tmp_path: Path) -> N
         ('{"grade": "fine"}', "not in shape"),
         ('{"grade": "good", "more": 1}', "not in shape"),
         ("[1]", "not in shape"),
+        ('{"grade": ' + "[" * 300 + "]" * 300 + "}", "not in shape"),
     ],
 )
 async def test_what_cannot_be_used_has_a_reason_and_costs_its_tries_once(

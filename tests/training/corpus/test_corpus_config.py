@@ -39,6 +39,8 @@ def test_paths_are_taken_from_the_folder_of_the_file(tmp_path: Path) -> None:
         (PATHS + "instances: {max_calls: 9}\n", "less than or equal to 8"),
         (PATHS + WRITER + JUDGE.replace("qwen", "Llama"), "of one family"),
         (PATHS + WRITER + JUDGE.replace(", family: qwen", ""), "give both models' family"),
+        ("sources: .\nfolder: made\n", "field 'folder': stands in sources"),
+        ("sources: made/pages\nfolder: made\n", "field 'folder': stands in sources"),
     ],
 )
 def test_a_mistake_is_named_with_its_field(text: str, words: str, tmp_path: Path) -> None:

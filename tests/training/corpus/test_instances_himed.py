@@ -1,5 +1,6 @@
 """Passages to HiMed's instances: the writer's budget, what comes through, and that all of it adds up."""
 
+import asyncio
 import re
 import tempfile
 from collections import Counter
@@ -8,8 +9,6 @@ from typing import Any
 
 import orjson
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from instances_writer import Writer, by_chance, config_of, flows, mcq, run, served, suits, write_passages
 
 from app.errors import InputError
@@ -17,6 +16,7 @@ from app.options import split_lines
 from training.corpus.config import CorpusConfig
 from training.corpus.instances import InstancesStep
 from training.corpus.step import Size
+from training.corpus.unit import Work
 from training.data import load_examples
 
 ALL = ["MCQ", "QA", "Dialogue"]
@@ -143,6 +143,20 @@ async def test_a_subject_that_the_endpoint_failed_keeps_its_place_in_the_budget(
     assert manifest.again == 0
 
 
+async def test_a_disk_that_is_full_leaves_no_question_under_way(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(work: Work, row: Any) -> None:
+        raise OSError(28, "no space left")
+
+    monkeypatch.setattr(Work, "keep", full)
+    with served(Writer()) as backend:
+        under_way = asyncio.all_tasks()
+        with pytest.raises(InputError, match="no space left"):
+            await run(config_of(tmp_path, backend), write_passages(tmp_path, 20))
+        assert asyncio.all_tasks() == under_way
+
+
 async def test_a_small_budget_leaves_subjects_out_and_says_so(tmp_path: Path) -> None:
     writer = Writer()
     with served(writer) as backend:
@@ -151,17 +165,14 @@ async def test_a_small_budget_leaves_subjects_out_and_says_so(tmp_path: Path) ->
     assert flows(manifest)["write"] == (5, 2, {"over budget": 3})
 
 
-@settings(max_examples=12, deadline=None)
-@given(
-    st.integers(0, 10**6),
-    st.fixed_dictionaries({name: st.sampled_from([0.0, 0.1, 0.4]) for name in ("nonsense", "declined", "cut off")}),
-    st.sampled_from([0.1, 0.3]),
-    st.integers(1, 8),
-    st.integers(1, 4),
+@pytest.mark.parametrize(
+    ("seed", "bad", "failed", "max_calls", "attempts"),
+    [(1, 0.1, 0.1, 8, 2), (2, 0.2, 0.3, 8, 4), (3, 0.2, 0.1, 5, 3), (4, 0.1, 0.3, 7, 1)],
 )
 async def test_a_flaky_writer_never_replies_too_often_and_ends_like_a_steady_one(
-    seed: int, rates: dict[str, float], failed: float, max_calls: int, attempts: int
+    seed: int, bad: float, failed: float, max_calls: int, attempts: int
 ) -> None:
+    rates = dict.fromkeys(("nonsense", "declined", "cut off"), bad)
     passages = 3
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -241,11 +252,16 @@ async def test_a_broken_line_is_the_fault_of_the_unit(line: bytes, words: str, t
 
 def test_the_writer_is_wanted_and_settings_are_the_styles_own(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="field 'writer'"):
-        InstancesStep(CorpusConfig(sources=tmp_path, folder=tmp_path))
+        InstancesStep(CorpusConfig(sources=tmp_path / "books", folder=tmp_path))
     writer = {"base_url": "http://127.0.0.1:1", "model": "m"}
 
     def hash_of(more: dict[str, Any] | None = None, **instances: Any) -> str:
-        values = {"sources": tmp_path, "folder": tmp_path, "writer": writer | (more or {}), "instances": instances}
+        values = {
+            "sources": tmp_path / "books",
+            "folder": tmp_path,
+            "writer": writer | (more or {}),
+            "instances": instances,
+        }
         return InstancesStep(CorpusConfig.model_validate(values)).settings_hash()
 
     assert hash_of() == hash_of({"concurrency": 3, "base_url": "http://127.0.0.1:2"}) == hash_of(languages=["fr"])
@@ -264,7 +280,7 @@ def test_the_writer_is_wanted_and_settings_are_the_styles_own(tmp_path: Path) ->
 def test_an_estimate_before_anything_is_asked(tmp_path: Path) -> None:
     source = write_passages(tmp_path, 10)
     values = {
-        "sources": tmp_path,
+        "sources": tmp_path / "books",
         "folder": tmp_path,
         "writer": {"base_url": "http://127.0.0.1:1", "model": "m"},
     }

@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 from judged_rows import SCORES, cure_med, himed, write_rows
 
 from training.corpus.calls import Unusable
+from training.corpus.calls.numbered import each_of
 from training.corpus.config import Thresholds
-from training.corpus.judging.back_translation import ask_translation, translation_of
+from training.corpus.judging.back_translation import ItemTranslation, ask_translation
+from training.corpus.judging.divided import divided
 from training.corpus.judging.items import GROUP_AT_MOST, Item, groups_of, read_items
-from training.corpus.judging.numbered import divided
-from training.corpus.judging.scores import ask_scores, find_fault, scores_of
+from training.corpus.judging.scores import ItemScores, ask_scores, find_fault
 from training.corpus.unit import SourceError
 
 
@@ -22,17 +23,23 @@ def items(folder: Path, *rows: dict[str, Any]) -> list[Item]:
     return list(read_items(write_rows(folder / "rows.jsonl", *rows)))
 
 
-def entry(item: Any = 1, **changes: Any) -> dict[str, Any]:
-    return {"item": item} | dict.fromkeys(SCORES, 1) | changes
+def entry(**changes: Any) -> dict[str, Any]:
+    return dict.fromkeys(SCORES, 1) | changes
 
 
-def read(count: int, *entries: dict[str, Any]) -> list[Any]:
-    reply = scores_of(count).read(orjson.dumps({"items": entries}).decode())
-    return [each.by_name() for each in reply.items]
+def read(count: int, text: str) -> list[Any]:
+    reply = each_of(ItemScores, "item", count).read(text)
+    return [getattr(reply, f"item_{number}").by_name() for number in range(1, count + 1)]
+
+
+def said(**items: dict[str, Any]) -> str:
+    return orjson.dumps(items).decode()
 
 
 def test_scores_are_numbers_from_0_to_1_or_unknown() -> None:
-    assert read(2, entry(1, language_quality=0.25), entry(2, medical_correctness=None, reasoning_clarity=0)) == [
+    # By their names, in whatever order they come.
+    second = entry(medical_correctness=None, reasoning_clarity=0)
+    assert read(2, said(item_2=second, item_1=entry(language_quality=0.25))) == [
         dict.fromkeys(SCORES, 1.0) | {"language_quality": 0.25},
         dict.fromkeys(SCORES, 1.0) | {"medical_correctness": None, "reasoning_clarity": 0.0},
     ]
@@ -40,31 +47,44 @@ def test_scores_are_numbers_from_0_to_1_or_unknown() -> None:
 
 @pytest.mark.parametrize("value", [1.01, -0.01, "0.9", "high", True, [1], 100])
 def test_another_value_is_no_score(value: Any) -> None:
-    with pytest.raises(Unusable, match=r"not in shape: items\.0\.language_quality"):
-        read(1, entry(language_quality=value))
+    with pytest.raises(Unusable, match=r"not in shape: item_1\.language_quality"):
+        read(1, said(item_1=entry(language_quality=value)))
 
 
 @pytest.mark.parametrize(
-    "entries",
+    ("reply", "words"),
     [
-        [entry(1)],
-        [entry(1), entry(1)],
-        [entry(2), entry(1)],
-        [entry(1), entry(2), entry(3)],
-        [entry("1"), entry(2)],
-        [entry(1), {name: value for name, value in entry(2).items() if name != "language_quality"}],
-        [entry(1), entry(2, clinical_value=1)],
+        (said(item_1=entry()), "item_2: Field required"),
+        (said(item_1=entry(), item_2=entry(), item_3=entry()), "item_3: Extra inputs"),
+        (said(item_1=entry(), item_2=entry(clinical_value=1)), "item_2.clinical_value: Extra inputs"),
+        (said(item_1=entry(), item_2=dict.fromkeys(SCORES[1:], 1)), f"item_2.{SCORES[0]}: Field required"),
+        (said(item_1=entry(), item_2=entry()).replace("item_2", "item_1"), "item_2: Field required"),
+        # A JSON reader alone would take the last of the two.
+        (said(item_1=entry(), item_2=entry())[:-1] + ',"item_1":{}}', "item_1: Input should|item_1.*Field required"),
+        (f'{said(item_1=entry(), item_2=entry())[:-1]},"item_1":{said(x=entry())[5:]}', "item_1 stands there twice"),
+        (said(item_1=entry(), item_2=entry()).replace("{", '{"language_quality":0,', 2).replace(
+            '{"language_quality":0,', "{", 1), "language_quality stands there twice"),
     ],
-)
-def test_every_item_has_one_entry_with_four_scores(entries: list[dict[str, Any]]) -> None:
-    with pytest.raises(Unusable, match="not in shape"):
-        read(2, *entries)
+)  # fmt: skip
+def test_every_item_has_one_entry_with_four_scores(reply: str, words: str) -> None:
+    with pytest.raises(Unusable, match=f"not in shape: {words}"):
+        read(2, reply)
+
+
+def test_words_and_a_fence_around_a_reply_do_no_harm() -> None:
+    reply = said(item_1=entry())
+    assert read(1, f"```json\n{reply}\n```") == read(1, f"Here: {reply} Done.") == [dict.fromkeys(SCORES, 1.0)]
+
+
+def test_a_text_may_speak_of_an_items_name() -> None:
+    texts = {"question": 'Is it "item_1", "item_1": or item_1?', "answer": '{"item_1": 1}'}
+    reply = each_of(ItemTranslation, "item", 1).read(said(item_1=texts))
+    assert reply.model_dump() == {"item_1": texts}
 
 
 def test_nan_is_no_score() -> None:
-    reply = orjson.dumps({"items": [entry()]}).decode().replace('"language_quality":1', '"language_quality":NaN')
     with pytest.raises(Unusable, match="no JSON"):
-        scores_of(1).read(reply)
+        read(1, said(item_1=entry()).replace('"language_quality":1', '"language_quality":NaN'))
 
 
 @pytest.mark.parametrize(
@@ -108,8 +128,8 @@ def test_the_judge_sees_the_passage_once_the_items_as_they_are_and_not_who_wrote
     for row in rows:
         assert all(user.count(row[field]) == 1 for field in ("question", "cot"))
     assert "The items are in Hindi. There are 2 of them." in user
-    assert "item 1, multiple choice: question" in user
-    assert "item 2, dialogue: question" in user
+    assert "item_1, multiple choice: question" in user
+    assert "item_2, dialogue: question" in user
     assert not any(hidden in user for hidden in ("llama", "easy", "book.pdf", rows[0]["id"]))
     assert "Use nothing but the passage" in system
 
@@ -138,18 +158,22 @@ def test_an_item_that_knows_the_divider_of_other_texts_does_not_know_its_own() -
 @pytest.mark.parametrize("text", ["", "  "])
 def test_an_empty_translation_is_none(text: str) -> None:
     with pytest.raises(Unusable, match="is blank"):
-        translation_of(1).read(orjson.dumps({"items": [{"item": 1, "question": "What?", "answer": text}]}).decode())
+        each_of(ItemTranslation, "item", 1).read(said(item_1={"question": "What?", "answer": text}))
 
 
 @pytest.mark.parametrize(
     ("line", "words"),
     [
         (b"{", "row 2: is no JSON"),
-        (b"[]", "row 2: is no object"),
+        (b"[]", "row 2: is no JSON object"),
         (orjson.dumps(himed(1, question=None)), "row 2, field 'question': is no text"),
         (orjson.dumps(himed(1, cot=" ")), "row 2, field 'cot'"),
         (orjson.dumps(cure_med(1, reasoning=1)), "row 2, field 'reasoning'"),
         (orjson.dumps(cure_med(1, language="xx")), "row 2, field 'language'"),
+        (orjson.dumps(himed(1, scores=[1])), "row 2, field 'scores': is no object of numbers"),
+        (orjson.dumps(himed(1, scores={"language_quality": "1"})), "row 2, field 'scores'"),
+        (orjson.dumps(cure_med(1, back_translation="What?")), "row 2, field 'back_translation': is no object of texts"),
+        (orjson.dumps(cure_med(1, back_translation={"question": None})), "row 2, field 'back_translation'"),
     ],
 )
 def test_a_line_that_is_no_instance_is_named(line: bytes, words: str, tmp_path: Path) -> None:

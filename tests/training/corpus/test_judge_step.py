@@ -22,7 +22,7 @@ HIMED = [himed(number, passage, kind=kind) for passage in range(3) for number, k
 CURE_MED = [
     cure_med(number, passage, language) for passage in range(2) for language in ("sw", "hi") for number in (1, 2)
 ]
-_ITEMS = re.compile(r"^[0-9a-f]{12} item [0-9]+[^\n]*: question\n(.*?)$", re.MULTILINE)
+_ITEMS = re.compile(r"^[0-9a-f]{12} item_[0-9]+[^\n]*: question\n(.*?)$", re.MULTILINE)
 
 
 def config_of(folder: Path, port: int = 1, style: str = "himed", **judge: Any) -> CorpusConfig:
@@ -48,13 +48,13 @@ def translates(body: dict[str, Any]) -> bool:
 
 def answer(body: dict[str, Any], score: Callable[[str], Any] = lambda _question: 1) -> str:
     """Whatever is asked, in shape: the same score four times for each item."""
-    entries: list[dict[str, Any]] = []
+    entries: dict[str, Any] = {}
     for number, question in enumerate(shown(body), 1):
         if translates(body):
-            entries.append({"item": number, "question": f"English of {question}", "answer": "English"})
+            entries[f"item_{number}"] = {"question": f"English of {question}", "answer": "English"}
         else:
-            entries.append({"item": number} | dict.fromkeys(SCORES, score(question)))
-    return orjson.dumps({"items": entries}).decode()
+            entries[f"item_{number}"] = dict.fromkeys(SCORES, score(question))
+    return orjson.dumps(entries).decode()
 
 
 async def judge(
@@ -97,10 +97,10 @@ async def test_low_and_missing_scores_are_rejects_that_people_can_look_at(tmp_pa
 @pytest.mark.parametrize(
     "nonsense",
     [
-        "", "<FAIL>", "no idea", "[ERROR: overloaded]", '{"items": []}', '{"scores": [1, 1]}',
-        orjson.dumps({"items": [{"item": n} | dict.fromkeys(SCORES, 7) for n in (1, 2)]}).decode(),
-        orjson.dumps({"items": [{"item": 1} | dict.fromkeys(SCORES, 1)] * 2}).decode(),
-        orjson.dumps({"items": [{"item": n} | dict.fromkeys(SCORES, "1.0") for n in (1, 2)]}).decode(),
+        "", "<FAIL>", "no idea", "[ERROR: overloaded]", '{"item_1": {}}', '{"scores": [1, 1]}',
+        orjson.dumps({f"item_{n}": dict.fromkeys(SCORES, 7) for n in (1, 2)}).decode(),
+        orjson.dumps([dict.fromkeys(SCORES, 1)] * 2).decode(),
+        orjson.dumps({f"item_{n}": dict.fromkeys(SCORES, "1.0") for n in (1, 2)}).decode(),
     ],
 )  # fmt: skip
 async def test_nonsense_is_no_score_and_never_0(nonsense: str, tmp_path: Path) -> None:
@@ -109,7 +109,7 @@ async def test_nonsense_is_no_score_and_never_0(nonsense: str, tmp_path: Path) -
     assert [reject["reason"] for reject in rejects] == ["unjudged"] * 2
     assert all(reject["row"]["scores"] == dict.fromkeys(SCORES) for reject in rejects)
     assert [len(shown(body)) for body in requests] == [2, 2, 1, 1]  # twice together, then once each
-    assert {purpose: spent.calls for purpose, spent in manifest.spent.items()} == {"judge": 2, "judge one": 2}
+    assert {purpose: spent.calls for purpose, spent in manifest.spent.items()} == {"judge": 4}
     assert manifest.again == 0
 
 
@@ -215,6 +215,17 @@ async def test_a_back_translation_that_the_endpoint_failed_is_asked_again(tmp_pa
     assert (rejects, manifest.again) == ([], 2)
 
 
+async def test_an_item_that_spoils_a_groups_back_translation_does_not_spoil_the_others(tmp_path: Path) -> None:
+    def script(body: dict[str, Any]) -> str:
+        return "<FAIL>" if translates(body) and "Swali 0-sw-1?" in shown(body) else answer(body)
+
+    manifest, rows, _, _ = await judge(tmp_path, script, CURE_MED[:2], style="cure-med", back_translation=True)
+    assert [row["back_translation"] for row in rows] == [
+        None, {"question": "English of Swali 0-sw-2?", "answer": "English"},
+    ]  # fmt: skip
+    assert manifest.flows[1].left == {"declined": 1}
+
+
 async def test_himeds_items_are_not_translated(tmp_path: Path) -> None:
     _, rows, _, requests = await judge(tmp_path, answer, HIMED, back_translation=True)
     assert not any(translates(body) for body in requests)
@@ -244,6 +255,16 @@ async def test_a_source_that_is_no_instances_is_one_fault(tmp_path: Path) -> Non
     assert rows == []
 
 
+async def test_a_source_that_the_disk_did_not_give_is_read_again_in_another_run(tmp_path: Path) -> None:
+    step = JudgeStep(config_of(tmp_path))
+    source = tmp_path / "instances" / "book.jsonl"
+    source.mkdir(parents=True)
+    manifest = await run_step(step, tmp_path, Unit("book", source, "0" * 64), source, "1" * 64)
+    assert manifest.fault is not None
+    assert "cannot be read (Is a directory)" in manifest.fault
+    assert manifest.again == 1
+
+
 def test_without_a_judge_the_key_is_named(tmp_path: Path) -> None:
     config = CorpusConfig.model_validate({"sources": "books", "folder": str(tmp_path)})
     with pytest.raises(InputError, match=r"field 'judge\.model'"):
@@ -259,6 +280,9 @@ async def test_another_judge_prompt_or_threshold_is_another_step_but_another_add
     others = [hash_of(thresholds={"language_quality": 0.1}), hash_of(attempts=3), hash_of(back_translation=True)]
     model = {"base_url": "http://127.0.0.1:1", "model": "other"}
     assert len({plain, *others, hash_of(model=model)}) == 5
+    words = orjson.dumps(JudgeStep(config_of(tmp_path, back_translation=True)).settings()).decode()
+    for wording in ("You are a careful", "Give the scores of", "multiple choice", "may switch", "Translate 1 items"):
+        assert wording in words
     await judge(tmp_path, answer, HIMED)
     unit = Unit("book", tmp_path / "instances" / "book.jsonl", "0" * 64)
     read = hash_file(unit.source)

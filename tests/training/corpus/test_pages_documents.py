@@ -111,5 +111,6 @@ def test_a_book_that_cannot_be_read_is_named(name: str, data: str | bytes, words
 
 
 def test_a_book_that_is_gone_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="No such file"):
+    with pytest.raises(SourceError, match="No such file") as gone:
         read_pages(tmp_path / "gone.txt")
+    assert gone.value.again

@@ -118,5 +118,6 @@ def test_a_closed_pdf_draws_nothing(tmp_path: Path) -> None:
 
 
 def test_a_pdf_that_is_gone_is_named(tmp_path: Path) -> None:
-    with pytest.raises(SourceError, match="cannot be read; check that it is there"):
+    with pytest.raises(SourceError, match="cannot be read; check that it is there") as gone:
         Pdf(tmp_path / "gone.pdf")
+    assert gone.value.again

@@ -1,5 +1,7 @@
 """The edges and brackets of a recognised text."""
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,6 +51,13 @@ def test_what_is_taken_away(text: str, cleaned: str) -> None:
 )
 def test_what_survives(text: str) -> None:
     assert clean_text(text) == text
+
+
+@pytest.mark.parametrize("run_wild", ["(]", "# (", "\\(", "[[[[}}}}"])
+def test_a_recognition_that_has_run_wild_takes_no_minutes(run_wild: str) -> None:
+    started = time.process_time()
+    clean_text(run_wild * (14_000 // len(run_wild)))
+    assert time.process_time() - started < 1
 
 
 def test_an_interval_is_set_evenly() -> None:

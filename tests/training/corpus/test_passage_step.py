@@ -204,7 +204,7 @@ async def test_a_rough_writer_leaves_counts_that_add_up_and_no_words_of_its_own(
         return None
 
     book, writer = book_of(tmp_path, long_book(300)), Writer(trouble)
-    with writing(writer, timeout_s=0.5, concurrency=8, max_attempts=3) as model:
+    with writing(writer, timeout_s=1.5, concurrency=8, max_attempts=3) as model:
         keep = ["good", "middle", "unknown"]
         step = PassagesStep(config_of(tmp_path, model, passages={"blocks_per_call": 4, "keep": keep}))
         manifest, rows = await run(step, tmp_path, book)
@@ -353,6 +353,9 @@ async def test_an_empty_book_and_one_that_is_no_text(tmp_path: Path) -> None:
         assert rows == []
         assert "is no UTF-8 text (byte 0)" in str(manifest.fault)
         assert step.size(read) == Size(0)
+        read.unlink()
+        manifest = await run_step(step, tmp_path, unit, read, "gone since")
+        assert (manifest.again, "cannot be read" in str(manifest.fault)) == (1, True)
     assert not writer.sent
 
 

@@ -167,6 +167,10 @@ def test_another_letter_needs_the_reasoning_that_leads_to_it(desk: Desk) -> None
         (CURE, {"corrected_answer": "x <answer>y</answer>"}, "field 'corrected_answer': text stands outside"),
         (QA, {"corrected_answer": "#NAME?"}, "field 'corrected_answer': #NAME\\? is a spreadsheet's error"),
         (QA, {"corrected_answer": "a\0b"}, "field 'corrected_answer': the text holds NUL"),
+        # What training would read back as other reasoning and another answer.
+        (QA, {"corrected_reasoning": "एक\n## Response\nदो"}, "'corrected_reasoning': with it .* holds a heading"),
+        (CURE, {"corrected_reasoning": "<step1>a</step1> <answer>b</answer>"}, "'corrected_reasoning': .* holds a tag"),
+        (CURE, {"corrected_answer": "<thinking>a</thinking>"}, "'corrected_answer': with it the instance holds a tag"),
     ],
 )  # fmt: skip
 def test_a_correction_must_leave_an_instance(desk: Desk, item: str, filled: dict[str, str], words: str) -> None:
@@ -253,6 +257,10 @@ def test_an_instance_that_stands_in_two_files_is_named(desk: Desk) -> None:
     copy = write_rows(desk.folder / "judge" / "copy.jsonl", ROWS[0])
     with pytest.raises(InputError, match=f"copy.jsonl, field 'id': the id {MCQ} stands twice"):
         import_review([desk.table], [desk.file, copy], desk.out)
+    for sample in (None, 1):
+        with pytest.raises(InputError, match=f"copy.jsonl, field 'id': the id {MCQ} stands twice"):
+            export_review([desk.file, copy], desk.folder / "other.csv", sample=sample)
+    assert not (desk.folder / "other.csv").exists()
 
 
 def test_several_files_stay_several(tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ def test_every_text_comes_back(text: str) -> None:
 
 
 @given(st.lists(st.tuples(_WORDS, _TEXT), max_size=4))
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 @example([("a\r\nb", "\0")])
 @example([("\ufeff", '"')])
 def test_every_table_comes_back(rows: list[tuple[str, str]]) -> None:
@@ -53,7 +53,7 @@ def test_every_table_comes_back(rows: list[tuple[str, str]]) -> None:
 
 
 @given(question=_WORDS, passage=_WORDS, translation=_TEXT, comment=_TEXT, verdict=st.sampled_from(["ok", "wrong", ""]))
-@settings(deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_instance_survives_a_review(
     question: str, passage: str, translation: str, comment: str, verdict: str
 ) -> None:

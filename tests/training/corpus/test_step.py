@@ -8,14 +8,14 @@ import orjson
 import pytest
 
 from app.errors import InputError
-from training.corpus.calls import CallError
+from training.corpus.calls import CallError, CallStore
 from training.corpus.flow import Flow, total
 from training.corpus.step import Expected, Size, Step, find_done, run_step
 from training.corpus.unit import Manifest, SourceError, Unit, Work, find_units
 
 
 class Lines(Step):
-    """Keeps lines in lower case; "fail" fails for now, "stop" stops in the middle, "?" is no source at all."""
+    """Keeps lines in lower case; "FAIL" fails for now, "stop" stops it, "?" is no source, "~" is out of reach."""
 
     name = "lines"
 
@@ -37,6 +37,8 @@ class Lines(Step):
             flow.into += 1
             if line == "?":
                 raise SourceError("is no text", file=source, remedy="give another")
+            if line == "~":
+                raise SourceError("is out of reach", file=source, again=True)
             if line == "stop":
                 raise KeyboardInterrupt
             if line == "lost":
@@ -107,6 +109,52 @@ async def test_a_run_that_is_stopped_leaves_the_earlier_output(tmp_path: Path) -
     assert [path.name for path in place.output.parent.iterdir() if path.is_file()] == [place.output.name]
 
 
+async def test_a_second_process_on_a_unit_leaves_the_first_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.corpus.calls.store._LOCK_WAIT_S", 0.01)
+    unit = unit_of(tmp_path / "in", "a")
+
+    class Disturbed(Lines):
+        async def run(self, source: Path, work: Work) -> None:
+            with pytest.raises(InputError, match="another process works on this unit"):
+                await run_step(Lines(), tmp_path, unit, source, unit.sha256)
+            await super().run(source, work)
+
+    manifest = await run(tmp_path, unit, Disturbed())
+    assert find_done(Lines(), tmp_path, unit, unit.sha256) == manifest
+
+
+async def test_an_old_manifest_never_stands_for_a_new_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("training.corpus.calls.store._LOCK_WAIT_S", 0.01)
+    unit = unit_of(tmp_path / "in", "a")
+    await run(tmp_path, unit)
+
+    def killed(_manifest: Manifest, _file: Path) -> None:
+        with pytest.raises(InputError, match="another process"):  # it is still this one's
+            CallStore(Lines().place(tmp_path, unit).calls)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Manifest, "write", killed)
+    with pytest.raises(KeyboardInterrupt):
+        await run(tmp_path, unit, Lines(version=2))
+    assert find_done(Lines(), tmp_path, unit, unit.sha256) is None
+
+
+async def test_what_the_disk_refuses_is_named(tmp_path: Path) -> None:
+    unit = unit_of(tmp_path / "in", "a")
+    (tmp_path / "lines").write_text("no folder")
+    with pytest.raises(InputError, match="lines: cannot be read or written"):
+        await run(tmp_path, unit)
+
+
+async def test_a_source_that_could_not_be_read_then_is_tried_again(tmp_path: Path) -> None:
+    unit = unit_of(tmp_path / "in", "~")
+    manifest = await run(tmp_path, unit)
+    assert (manifest.fault, manifest.again) == (f"{unit.source}: is out of reach", 1)
+    assert find_done(Lines(), tmp_path, unit, unit.sha256) is None
+
+
 async def test_a_source_that_cannot_be_read_is_one_reject(tmp_path: Path) -> None:
     unit = unit_of(tmp_path / "in", "a\n?")
     manifest = await run(tmp_path, unit)
@@ -123,10 +171,11 @@ async def test_counts_that_do_not_add_up_are_our_fault(tmp_path: Path) -> None:
     assert not Lines().place(tmp_path, unit).output.exists()
 
 
-async def test_a_broken_manifest_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", ["{}", "[]", '{"flows": [], "spent": []}'])
+async def test_a_broken_manifest_is_named(text: str, tmp_path: Path) -> None:
     unit = unit_of(tmp_path / "in", "a")
     await run(tmp_path, unit)
-    Lines().place(tmp_path, unit).manifest.write_text("{}")
+    Lines().place(tmp_path, unit).manifest.write_text(text)
     with pytest.raises(InputError, match="is no manifest"):
         find_done(Lines(), tmp_path, unit, unit.sha256)
 
@@ -152,6 +201,15 @@ def test_units_are_named_by_name_and_contents_and_copies_are_told(tmp_path: Path
     assert [unit.id.rsplit("-", 1)[0] for unit in units] == ["चरक-संहिता-1", "copy"]
     assert len({unit.id for unit in units}) == 2
     assert [copy.name for copy, _ in copies] == ["चरक संहिता (1).txt"]
+
+
+@pytest.mark.parametrize("known", ["", "[]", "{"])
+def test_hashes_that_are_kept_are_no_more_than_a_short_cut(known: str, tmp_path: Path) -> None:
+    unit = unit_of(tmp_path / "in", "a")
+    (tmp_path / "books.json").write_text(known)
+    for _ in range(2):
+        assert find_units(tmp_path / "in", [".txt"], tmp_path / "books.json")[0] == [unit]
+    assert unit.sha256 in (tmp_path / "books.json").read_text()
 
 
 @pytest.mark.parametrize(("made", "words"), [(False, "no such folder"), (True, "holds no book")])

@@ -28,7 +28,8 @@ ROW = {
     "ground_truth": "A. Insulin",
     "source": "MedMCQA",
 }
-TOKENS = {"max_source": 40, "max_target": 40, "beam": 2}
+# One thread: on a busy machine two wait for one another.
+SMALL = {"max_source": 40, "max_target": 40, "beam": 2, "intra_threads": 1}
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +41,7 @@ def random_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """A model that knows six sentences by heart, in each engine's form."""
     folder = tmp_path_factory.mktemp("taught")
-    taught = build_tiny_nllb(folder / "hf", PAIRS, steps=120)
+    taught = build_tiny_nllb(folder / "hf", PAIRS, steps=60)
     return {
         "transformers": taught,
         "ctranslate2": convert_to_ctranslate2(taught, folder / "ct2"),
@@ -49,7 +50,7 @@ def folders(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 def settings(folder: Path, engine: str = "") -> Nllb:
-    return Nllb(path=folder, precision="int8" if engine == "int8" else "default", **TOKENS)
+    return Nllb(path=folder, precision="int8" if engine == "int8" else "default", **SMALL)
 
 
 @pytest.mark.slow
@@ -57,7 +58,8 @@ def settings(folder: Path, engine: str = "") -> Nllb:
 def test_a_row_goes_through_a_model_in_a_folder(engine: str, folders: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
     source = tmp_path / "in" / "west.json"
-    source.write_bytes(orjson.dumps([ROW, ROW | {"prompt": "What about a quokka?", "ground_truth": "Nothing."}]))
+    # The model has no word for 7: what it makes of the other row lacks a number, whatever it is.
+    source.write_bytes(orjson.dumps([ROW, ROW | {"prompt": "Are 7 quokkas ill?", "ground_truth": "Aspirin"}]))
     config = TranslateSection(nllb=settings(folders[engine], engine))
     (manifest,) = asyncio.run(translate_files(source, tmp_path, config))
     (row,) = [orjson.loads(line) for line in next((tmp_path / "translate").glob("*.hi.jsonl")).open()]
@@ -65,6 +67,7 @@ def test_a_row_goes_through_a_model_in_a_folder(engine: str, folders: dict[str, 
     assert row["ground_truth"] == "A. इंसुलिन"
     assert row["Complex_CoT"] == "इंसुलिन रक्त शर्करा घटाता है। हृदय में 4 कक्ष होते हैं।"
     assert row["source_text"] == {name: ROW[name] for name in ("prompt", "Complex_CoT", "ground_truth")}
+    assert dict(manifest.flows[-1].left) == {"a segment is missing": 1}
     assert manifest.spent["translate"].calls >= len(PAIRS)
 
 
@@ -96,16 +99,16 @@ def test_both_engines_say_the_same_in_the_order_of_the_segments(folders: dict[st
 
 @pytest.mark.slow
 def test_what_is_longer_than_the_model_reads_is_never_cut(folders: dict[str, Path]) -> None:
-    engine = open_nllb(Nllb(path=folders["ctranslate2"], max_source=12, max_target=40, beam=1))
+    engine = open_nllb(Nllb(path=folders["ctranslate2"], max_source=12, max_target=40, beam=1, intra_threads=1))
     (failed,) = asyncio.run(engine.translate(["Insulin lowers the blood sugar " * 5]))
     assert failed == Failed("too long for the model")
-    engine = open_nllb(Nllb(path=folders["ctranslate2"], max_source=40, max_target=3, beam=1))
+    engine = open_nllb(Nllb(path=folders["ctranslate2"], max_source=40, max_target=3, beam=1, intra_threads=1))
     assert asyncio.run(engine.translate(["The heart has 4 chambers."])) == [Failed("cut off", "at 3 tokens")]
 
 
 @pytest.mark.slow
 def test_a_killed_run_goes_on_without_saying_anything_twice(folders: dict[str, Path], tmp_path: Path) -> None:
-    real = open_nllb(Nllb(path=folders["ctranslate2"], batch_tokens=12, **TOKENS))
+    real = open_nllb(Nllb(path=folders["ctranslate2"], batch_tokens=12, **SMALL))
     asked: list[str] = []
 
     class Dying:
@@ -148,8 +151,8 @@ def test_a_killed_run_goes_on_without_saying_anything_twice(folders: dict[str, P
 def test_a_model_is_known_by_its_files_and_its_search(folders: dict[str, Path]) -> None:
     one = model_identity(settings(folders["ctranslate2"]))
     assert one != model_identity(settings(folders["int8"]))
-    assert one != model_identity(Nllb(path=folders["ctranslate2"], **(TOKENS | {"beam": 3})))
-    assert one == model_identity(Nllb(path=folders["ctranslate2"], inter_threads=2, batch_tokens=8, **TOKENS))
+    assert one != model_identity(Nllb(path=folders["ctranslate2"], **(SMALL | {"beam": 3})))
+    assert one == model_identity(Nllb(path=folders["ctranslate2"], inter_threads=2, batch_tokens=8, **SMALL))
 
 
 @pytest.mark.slow

@@ -1,6 +1,7 @@
 """English rows to Hindi by a scripted endpoint that knows a small table."""
 
 import re
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from scripted_model import scripted_model
 
 from app.rows import read_rows
-from training.corpus.calls import EndpointAwayError
+from training.corpus.calls import CallStore, EndpointAwayError
 from training.corpus.config import Model
 from training.corpus.step import Size
 from training.corpus.translation import TranslateSection, TranslateStep, parse_gold, parse_prompt, translate_files
+from training.corpus.translation.engines import Failed
+from training.corpus.translation.table import _Keys, _translate
 from training.corpus.unit import Manifest
 from training.data.layouts import find_layout, read_record
 
@@ -238,6 +241,33 @@ async def test_an_endpoint_that_refuses_everybody_stops_the_work(tmp_path: Path)
     translator.status = 401
     with pytest.raises(EndpointAwayError):
         await translate(tmp_path, [ROW], translator)
+
+
+async def test_progress_is_told_without_counting_the_table_after_each_batch(tmp_path: Path) -> None:
+    class Counted(dict[str, str | Failed]):
+        looks = 0
+
+        def values(self) -> Any:
+            self.looks += 1
+            return super().values()
+
+    class Engine:
+        keeps, window = True, 1
+
+        def batches(self, segments: Sequence[str], attempt: int) -> list[list[str]]:
+            return [[segment] for segment in segments]
+
+        async def translate(self, segments: Sequence[str], attempt: int = 0) -> list[str | Failed]:
+            return [Failed("cut off") if segment.endswith("3") else "हृदय" for segment in segments]
+
+    table, told = Counted({"known": "हृदय", "x": Failed("empty")}), []
+    with CallStore(tmp_path / "calls.db") as store:
+        await _translate(
+            ["x", *(f"Heart{letter}" for letter in "abc3")], Engine(), 1, store, _Keys({}), table, 0.5,
+            lambda *counts: told.append(counts),
+        )  # fmt: skip
+    assert told == [(2, 6), (3, 6), (4, 6), (5, 6), (5, 6)]
+    assert table.looks == 1
 
 
 async def test_two_runs_give_the_same_bytes(tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """Characters and words that no text should hold: lost and control characters, mojibake, markup, errors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final
 
 import regex
@@ -36,7 +36,13 @@ _ORPHAN: Final = regex.compile(
     r"(?<![\p{L}\p{M}\u200c\u200d\u25cc\u00a0)])[\p{M}&&[\p{Devanagari}\p{Bengali}\p{Thai}]]", regex.V1
 )
 
-_PATTERNS: Final[tuple[tuple[str, Level, str, "regex.Pattern[str]", str], ...]] = (
+# All that the first four patterns find is in here, and most texts hold none of it: one look for the four.
+_ODD: Final = regex.compile(r"[\ufffd[\p{C}--[\t\n\r\u200c\u200d]]]", regex.V1)
+_ODD_NAMES: Final = frozenset({"replacement", "control", "unassigned", "invisible"})
+
+# Name, level, title, what is looked for, and how it is counted.
+_Pattern = tuple[str, Level, str, "regex.Pattern[str]", str]
+_PATTERNS: Final[tuple[_Pattern, ...]] = (
     ("replacement", "fault", "U+FFFD: characters lost on the way", regex.compile("\ufffd"), "texts that hold U+FFFD"),
     (
         "control",
@@ -79,10 +85,7 @@ def audit_characters(source: Source, limit: int) -> list[Finding]:
     for row in rows:
         hit: set[str] = set()
         for field, text in row.texts.items():
-            low = text.lower()
-            for name, _, _, pattern, _ in _PATTERNS:
-                if name == "error-text" and not any(cue in low for cue in _ERROR_CUES):
-                    continue
+            for name, _, _, pattern, _ in _worth_looking(text):
                 if name not in hit and (match := pattern.search(text)):
                     hit.add(name)
                     tallies[name].add(row.number, field, around(text, match.start(), match.end()))
@@ -120,6 +123,21 @@ def audit_characters(source: Source, limit: int) -> list[Finding]:
         "rows",
         "<thinking>, <answer> or <stepN> opened and not closed, closed and not opened, or crossed",
     )
+
+
+def _worth_looking(text: str) -> Iterator[_Pattern]:
+    """The patterns that may be in a text, by what is found faster."""
+    odd = _ODD.search(text) is not None
+    markup = "<" in text or "&" in text
+    low = text.lower()
+    for pattern in _PATTERNS:
+        name = pattern[0]
+        if name == "error-text":
+            worth = any(cue in low for cue in _ERROR_CUES)
+        else:
+            worth = markup if name == "markup" else odd or name not in _ODD_NAMES
+        if worth:
+            yield pattern
 
 
 def _once(

@@ -13,7 +13,16 @@ from app.languages import get_language
 from training.corpus.auditing import lexicon
 from training.corpus.auditing.characters import audit_characters
 from training.corpus.auditing.duplicates import Earlier, Others, audit_duplicates, audit_overlap, read_others, short
-from training.corpus.auditing.findings import LEVELS, SECTIONS, Audit, Figures, FileAudit, Finding, Unreadable
+from training.corpus.auditing.findings import (
+    LEVELS,
+    SECTIONS,
+    Audit,
+    Figures,
+    FileAudit,
+    Finding,
+    Unreadable,
+    printable,
+)
 from training.corpus.auditing.glosses import audit_glosses
 from training.corpus.auditing.golds import audit_golds
 from training.corpus.auditing.language import audit_language, audit_script
@@ -74,10 +83,18 @@ def audit(
                     continue
                 source = read_source(path, code)
             except InputError as error:
-                unreadable.append(Unreadable(str(path), f"{error.problem}; {error.remedy}"))
+                unreadable.append(Unreadable(printable(str(path)), printable(_why(error))))
                 continue
             audits.append(_audit_file(source, others, earlier, count, examples, lambda: progress.advance(task)))
-    return Audit(tuple(audits), tuple(unreadable), tuple(map(str, others.files)))
+    return Audit(tuple(audits), tuple(unreadable), tuple(printable(str(file)) for file in others.files))
+
+
+def _why(error: InputError) -> str:
+    """What an error says but for the file, which stands beside it."""
+    place = [f"row {error.row}"] if error.row is not None else []
+    place += [f"field '{error.field}'"] if error.field is not None else []
+    problem = f"{', '.join(place)}: {error.problem}" if place else error.problem
+    return f"{problem}; {error.remedy}" if error.remedy else problem
 
 
 def _audit_file(
@@ -106,7 +123,7 @@ def _audit_file(
     findings.sort(key=lambda finding: (LEVELS.index(finding.level), sections.index(finding.section)))
     figures.sort(key=lambda table: sections.index(table.section))
     return FileAudit(
-        file=str(source.file.path),
+        file=printable(str(source.file.path)),
         sha256=source.file.sha256,
         layout=source.layout,
         rows=len(source.file.rows) + len(source.file.invalid),
@@ -130,4 +147,5 @@ def _expand(paths: Sequence[Path]) -> list[Path]:
         if not found:
             raise InputError("the folder holds no data file", file=path, remedy="name a folder with data files")
         files += found
-    return files
+    # A file that is named twice, or stands in a named folder, is audited once: it is no copy of itself.
+    return list({file.resolve(): file for file in reversed(files)}.values())[::-1]

@@ -9,7 +9,7 @@ from typing import Final
 from app.data_files import data_files
 from app.options import fold_space
 from app.questions import normalise_question
-from training.corpus.auditing.findings import Figures, Finding, Tally, excerpt
+from training.corpus.auditing.findings import Figures, Finding, Tally, excerpt, printable
 from training.corpus.auditing.golds import read_gold
 from training.corpus.auditing.near import near_matches
 from training.corpus.auditing.read import ID_FIELDS, AuditRow, Source
@@ -285,4 +285,4 @@ def audit_overlap(source: Source, others: Others, limit: int) -> tuple[list[Find
 
 def short(file: str) -> str:
     """The file with its folder: every release has a ``Hindi.jsonl``."""
-    return "/".join(Path(file).parts[-2:])
+    return printable("/".join(Path(file).parts[-2:]))

@@ -1,5 +1,6 @@
 """What an audit finds, as plain values: findings with their denominators, figures as small tables, examples by row."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import sqrt
@@ -27,6 +28,9 @@ SECTIONS: Final[dict[Section, str]] = {
 }
 EXAMPLE_CHARACTERS: Final = 160
 
+# Controls, which open a terminal's escape sequences, and halves of surrogate pairs, which are no UTF-8.
+_UNPRINTABLE: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 _Z95: Final = NormalDist().inv_cdf(0.975)
 
 
@@ -43,9 +47,9 @@ class Example:
 class Finding:
     """One thing found in a file: ``count`` of ``of`` rows, texts or glosses (``unit``).
 
-    ``level`` is a fault (wrong as it stands), a warning (to be looked at) or a figure. ``share`` is a mean where it is
-    not ``count / of``; ``ci95`` the 95 % interval of the share, where the share is an estimate of something; ``p`` the
-    p-value of a test that ``counted`` names; ``expected`` the share without a bias. ``counted`` says how it is counted.
+    ``level`` is a fault (wrong as it stands), a warning (to be looked at) or a figure. ``ci95`` is the 95 % interval of
+    the share, where the share is an estimate of something; ``p`` the p-value of a test that ``counted`` names;
+    ``expected`` the share without a bias. ``counted`` says how it is counted.
     """
 
     name: str
@@ -137,7 +141,7 @@ class Tally:
         """Count one, with what stands there."""
         self.count += 1
         if len(self.examples) < self.limit:
-            self.examples.append(Example(row, field, excerpt(text)))
+            self.examples.append(Example(row, excerpt(field), excerpt(text)))
 
     def finding(
         self,
@@ -173,9 +177,19 @@ class Tally:
         ]
 
 
+def printable(text: str) -> str:
+    """The text with an escape for each character that a terminal would obey or a file cannot hold."""
+    return _UNPRINTABLE.sub(lambda found: ascii(found[0])[1:-1], text)
+
+
+def encodable(text: str) -> str:
+    """The text with U+FFFD for each half of a surrogate pair, for what takes texts as UTF-8."""
+    return _SURROGATE.sub("\ufffd", text)
+
+
 def excerpt(text: str, characters: int = EXAMPLE_CHARACTERS) -> str:
-    """The text in one line, cut behind so many characters."""
-    line = " ".join(text.split())
+    """The text in one line, cut behind so many characters, and printable."""
+    line = printable(" ".join(text.split()))
     return line if len(line) <= characters else line[: characters - 1].rstrip() + "…"
 
 

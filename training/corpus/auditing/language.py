@@ -8,7 +8,7 @@ import regex
 from app.consistency import assess
 from app.consistency.assessment import Verdict
 from app.languages import get_language
-from training.corpus.auditing.findings import Cell, Figures, Finding, Level, Tally, evenly, wilson
+from training.corpus.auditing.findings import Cell, Figures, Finding, Level, Tally, encodable, evenly, wilson
 from training.corpus.auditing.read import AuditRow, Source
 
 # Long texts are slow to assess, and a share is known well enough from so many.
@@ -89,7 +89,7 @@ def _assess(source: Source, name: str, rows: list[AuditRow], limit: int) -> tupl
     for i in chosen:
         row = rows[i]
         assert row.language is not None
-        found = assess(row.texts[name], row.language)
+        found = assess(encodable(row.texts[name]), row.language)
         counts[found.verdict] += 1
         if found.verdict == "inconsistent":
             other.add(row.number, name, row.texts[name])

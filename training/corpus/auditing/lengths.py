@@ -9,7 +9,7 @@ import numpy as np
 import regex
 
 from app.errors import InputError
-from training.corpus.auditing.findings import Cell, Figures, Finding, Tally
+from training.corpus.auditing.findings import Cell, Figures, Finding, Tally, encodable
 from training.corpus.auditing.read import AuditRow, Source
 
 # The tokens of texts, one number each.
@@ -35,11 +35,11 @@ def token_counter(folder: Path) -> CountTokens:
     Raises:
         InputError: the folder holds no tokenizer.
     """
-    from transformers import AutoTokenizer
-
     remedy = "name a checkpoint's folder"
     if not folder.is_dir():
         raise InputError("the tokenizer's folder does not exist", file=folder, remedy=remedy)
+    from transformers import AutoTokenizer
+
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except (OSError, ValueError) as error:
@@ -47,7 +47,7 @@ def token_counter(folder: Path) -> CountTokens:
         raise InputError(problem, file=folder, remedy=remedy) from None
 
     def count(texts: Sequence[str]) -> list[int]:
-        return [len(ids) for ids in tokenizer(list(texts), add_special_tokens=False)["input_ids"]]
+        return [len(ids) for ids in tokenizer(list(map(encodable, texts)), add_special_tokens=False)["input_ids"]]
 
     return count
 

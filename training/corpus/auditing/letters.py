@@ -8,7 +8,7 @@ from typing import Final
 from app.options import fold_space
 from app.row_fields import GROUP_FIELDS
 from training.corpus.auditing.chance import Spread, hits_p_value, letter_spread
-from training.corpus.auditing.findings import Cell, Figures, Finding, Tally, wilson
+from training.corpus.auditing.findings import Cell, Figures, Finding, Tally, excerpt, wilson
 from training.corpus.auditing.golds import holds_label, read_gold
 from training.corpus.auditing.read import AuditRow, Source
 
@@ -16,6 +16,7 @@ from training.corpus.auditing.read import AuditRow, Source
 ALPHA: Final = 0.001
 _FEWEST_IN_GROUP: Final = 10
 _MOST_GROUPS: Final = 20
+_SHOWN_GROUP: Final = 80  # characters of a source's or subject's name
 _TELLING_RATIO: Final = 1.2  # of the gold being longest, to chance
 
 Golds = list[tuple[AuditRow, str]]
@@ -197,7 +198,7 @@ def _letters(golds: Golds, limit: int) -> tuple[list[Finding], list[Figures]]:
 def _letter_finding(name: str, value: str, part: Golds, spread: Spread, alpha: float, limit: int) -> list[Finding]:
     top = max(spread.counts, key=lambda letter: spread.counts[letter])
     count, n = spread.counts[top], len(part)
-    where = "" if name == "all" else f" of {name} {value}"
+    where = "" if name == "all" else f" of {_label(name, value)}"
     uneven = spread.p is not None and spread.p < alpha
     constant = count == n and uneven
     if name != "all" and not uneven:
@@ -272,7 +273,7 @@ def _lengths(golds: Golds, limit: int) -> tuple[list[Finding], list[Figures]]:
 
 
 def _label(name: str, value: str) -> str:
-    return "the file" if name == "all" else f"{name} {value}"
+    return "the file" if name == "all" else f"{name} {excerpt(value, _SHOWN_GROUP)}"
 
 
 def _p(spread: Spread) -> str | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from app.lexicon import Lexicon, normalise_term, read_lexicon_rows
-from training.corpus.auditing.findings import Figures, FileAudit, Finding, Tally
+from training.corpus.auditing.findings import Figures, FileAudit, Finding, Tally, printable
 from training.corpus.lexicon_faults import KINDS, row_faults
 
 SUFFIX: Final = ".xlsx"
@@ -70,4 +70,4 @@ def audit_lexicon(path: Path, limit: int) -> FileAudit:
         f"{len(lexicon.entries):,} terms are used for masking",
     )
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
-    return FileAudit(str(path), sha256, "lexicon", len(rows), 0, None, "none", tuple(findings), (table,))
+    return FileAudit(printable(str(path)), sha256, "lexicon", len(rows), 0, None, "none", tuple(findings), (table,))

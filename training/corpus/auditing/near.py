@@ -5,6 +5,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from fractions import Fraction
 from functools import cache
+from itertools import chain
 from typing import Final
 
 from training.data.overlap import GRAM, THRESHOLD
@@ -25,7 +26,7 @@ def near_matches(texts: Sequence[str]) -> dict[int, tuple[int, float]]:
     # Grams by number, the rarest first. One that stands in no other text is in no intersection: it has no number.
     order = sorted((n, gram) for gram, n in frequency.items() if n > 1)
     number_of = {gram: number for number, (_, gram) in enumerate(order)}
-    shared = [frozenset(number_of[gram] for gram in own if gram in number_of) for own in grams]
+    shared = [frozenset(map(number_of.__getitem__, own & number_of.keys())) for own in grams]
     index: dict[int, list[int]] = defaultdict(list)
     found: dict[int, tuple[int, float]] = {}
     for text, own in enumerate(shared):
@@ -34,9 +35,8 @@ def near_matches(texts: Sequence[str]) -> dict[int, tuple[int, float]]:
         # Sets of this similarity have so many grams in common, and `_SHARED` of them stand among the rarest so many of
         # each set; grams without a number are the rarest of all.
         prefix = sorted(own)[: max(0, len(own) - least + min(_SHARED, least))]
-        hits: Counter[int] = Counter()
+        hits = Counter(chain.from_iterable(index[gram] for gram in prefix))
         for gram in prefix:
-            hits.update(index[gram])
             index[gram].append(text)
         best: tuple[Fraction, int] | None = None
         for other, n in hits.items():

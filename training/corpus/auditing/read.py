@@ -15,7 +15,7 @@ from app.languages import find_language
 from app.options import find_gold, own_options, split_inline, split_lines
 from app.row_fields import GROUP_FIELDS
 from app.rows import Row, RowFile, first_field, read_rows
-from training.corpus.auditing.findings import evenly
+from training.corpus.auditing.findings import encodable, evenly, printable
 from training.data.layouts import Layout, find_layout
 
 Placed = Literal["field", "lines", "breaks", "running text"]
@@ -109,7 +109,7 @@ def _language(file: RowFile, path: Path, stated: str | None) -> tuple[str | None
     for i in evenly(len(file.rows), _DETECTED_ROWS):
         field = first_field(file.rows[i].fields, (*_QUESTION, "text", "context"))
         if field and (text := _text(file.rows[i].fields[field])):
-            questions.append(text)
+            questions.append(encodable(text))
     found = Counter(detect_language(text) for text in questions).most_common(1)
     if found and found[0][0] and found[0][1] >= _DETECTED_SHARE * len(questions):
         return found[0][0], f"{found[0][1]} of {len(questions)} questions looked at"
@@ -118,7 +118,7 @@ def _language(file: RowFile, path: Path, stated: str | None) -> tuple[str | None
 
 def _read_row(row: Row, layout: Layout | None, default: str | None) -> AuditRow:
     fields = row.fields
-    groups = {name: text for name in GROUP_FIELDS if (text := _text(fields.get(name)))}
+    groups = {name: printable(text) for name in GROUP_FIELDS if (text := _text(fields.get(name)))}
     named = _text(fields.get("language"))
     found = find_language(named) if named else None
     language = found.code if found else None if named else default
@@ -191,7 +191,7 @@ def _inside(question: str, kind: str | None, answer: str) -> tuple[str, dict[str
 
 def _all_texts(fields: Mapping[str, object]) -> dict[str, str]:
     return {
-        name: value
+        printable(name): value
         for name, value in fields.items()
         if isinstance(value, str) and value.strip() and name not in _NO_TEXT
     }

@@ -44,6 +44,8 @@ class Shape(BaseModel):
         """
         try:
             return cls.model_validate_json(orjson.dumps(value))
+        except orjson.JSONEncodeError:  # what orjson reads may be deeper than what it writes
+            raise Unusable("not in shape", "nested too deeply") from None
         except ValidationError as error:
             first = error.errors(include_url=False, include_input=False)[0]
             place = ".".join(map(str, first["loc"])) or "the answer"

@@ -2,14 +2,16 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import TypeVar
 
 T = TypeVar("T")
 R = TypeVar("R")
 
 
-async def in_order(items: Iterable[T], work: Callable[[T], Awaitable[R]], window: int) -> AsyncIterator[tuple[T, R]]:
+async def in_order(
+    items: Iterable[T], work: Callable[[T], Awaitable[R]], window: int
+) -> AsyncGenerator[tuple[T, R], None]:
     """Each item with its result, in the order of the items.
 
     At most ``window`` items are under way or wait for an earlier one. The first exception ends it; what is under way

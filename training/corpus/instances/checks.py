@@ -6,8 +6,9 @@ from typing import Final
 
 from app.answers import parse_completion
 from app.consistency import assess
-from app.formats import ANSWER_TAG, STEP_TAG, THINKING_TAG, himed_completion
+from app.formats import ANSWER_TAG, STEP_TAG, THINKING_TAG, Format
 from app.languages import get_language
+from app.prompts import render_completion
 from app.rows import check_storable
 from training.corpus.calls import Unusable
 from training.corpus.instances.refers import reference_to_passage
@@ -47,17 +48,18 @@ def check_no_tags(texts: Iterable[str]) -> None:
             raise Unusable("holds a tag", found[0])
 
 
-def check_himed_parts(cot: str, answer: str) -> None:
+def check_parts(reasoning: str, answer: str, format: Format) -> None:
     """A completion of them reads as the same two parts.
 
     Raises:
-        Unusable: ``holds a heading``.
+        Unusable: ``holds a heading`` or ``holds a tag``, of the format's own.
     """
-    if "#" not in cot + answer and "<" not in cot + answer:
+    if "#" not in reasoning + answer and "<" not in reasoning + answer:
         return  # no heading and no tag
-    read = parse_completion(himed_completion(cot, answer), "himed")
-    if (read.reasoning, read.answer, read.well_formed) != (cot, answer, True):
-        raise Unusable("holds a heading", "the completion would be read otherwise")
+    read = parse_completion(render_completion(reasoning, answer, format), format)
+    if (read.reasoning, read.answer, read.well_formed) != (reasoning, answer, True):
+        marker = "heading" if format == "himed" else "tag"
+        raise Unusable(f"holds a {marker}", "the completion would be read otherwise")
 
 
 def check_no_reference(texts: Iterable[str], language: str) -> None:

@@ -1,6 +1,7 @@
 """CURE-Med's instances: open questions in a target language, reasoning in steps that switches between languages."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ from app.languages import Language, get_language
 from app.questions import normalise_question
 from training.corpus.calls import Budget, Caller, CallError, Unusable, in_order
 from training.corpus.config import InstancesSection
+from training.corpus.flow import Flow
 from training.corpus.instances.checks import check_language, check_no_reference, check_no_tags, check_text
 from training.corpus.instances.passage import Passage
 from training.corpus.instances.prompts import questions_messages
@@ -63,32 +65,46 @@ async def write_cure_med(passages: Iterable[Passage], total: int, work: Work, wr
     settings = writer.settings
     languages = [get_language(code) for code in settings.languages]
     write, offered = work.flow("write", "passages by language"), work.flow("items", "items")
-    async for (passage, language), reply in in_order(_pairs(passages, languages), writer.write, window):
-        write.into += 1
-        work.progress(write.into, total * len(languages))
-        prefix = f"{passage.id}-{language.code}"
-        if isinstance(reply, CallError):
-            work.reject(write, prefix, reply)
+    replies = in_order(_pairs(passages, languages), writer.write, window)
+    async with aclosing(replies):  # what fails here leaves no question under way
+        async for (passage, language), reply in replies:
+            write.into += 1
+            work.progress(write.into, total * len(languages))
+            prefix = f"{passage.id}-{language.code}"
+            if isinstance(reply, CallError):
+                work.reject(write, prefix, reply)
+            else:
+                write.out += 1
+                _keep_questions(passage, language, prefix, reply, offered, work, settings.questions)
+
+
+def _keep_questions(
+    passage: Passage,
+    language: Language,
+    prefix: str,
+    reply: Sequence[OpenQuestion],
+    flow: Flow,
+    work: Work,
+    wanted: int,
+) -> None:
+    asked: set[str] = set()
+    for number in range(1, max(wanted, len(reply)) + 1):
+        instance_id = f"{prefix}-q{number}"
+        flow.into += 1
+        if number > len(reply):
+            work.reject(flow, instance_id, CallError("cannot"))
             continue
-        write.out += 1
-        asked: set[str] = set()
-        for number in range(1, max(settings.questions, len(reply)) + 1):
-            instance_id = f"{prefix}-q{number}"
-            offered.into += 1
-            if number > len(reply):
-                work.reject(offered, instance_id, CallError("cannot"))
-                continue
-            item = reply[number - 1]
-            try:
-                if number > settings.questions:
-                    raise Unusable("more than asked for")
-                texts = _take(item, language, asked)
-            except Unusable as unusable:
-                offered.left[unusable.reason] += 1
-                work.note(offered, instance_id, unusable.reason, unusable.detail, item.model_dump(mode="json"))
-                continue
-            offered.out += 1
-            work.keep(passage.origin(instance_id) | {"language": language.code} | texts)
+        item = reply[number - 1]
+        try:
+            if number > wanted:
+                raise Unusable("more than asked for")
+            texts = _take(item, language, asked)
+        except Unusable as unusable:
+            flow.left[unusable.reason] += 1
+            work.note(flow, instance_id, unusable.reason, unusable.detail, item.model_dump(mode="json"))
+            continue
+        flow.out += 1
+        work.keep(passage.origin(instance_id) | {"language": language.code} | texts)
 
 
 def _pairs(passages: Iterable[Passage], languages: Sequence[Language]) -> Iterator[tuple[Passage, Language]]:

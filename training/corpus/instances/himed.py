@@ -1,6 +1,7 @@
 """HiMed's instances: what suits a passage, then its items subject by subject."""
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -99,24 +100,26 @@ async def write_himed(passages: Iterable[Passage], total: int, work: Work, write
     suit, write = work.flow("suit", "passages"), work.flow("write", "subjects")
     offered = work.flow("items", "items")
     passed = Passed(Letters())
-    async for passage, written in in_order(passages, writer.write, window):
-        suit.into += 1
-        if isinstance(written.suits, CallError):
-            work.reject(suit, passage.id, written.suits)
-        elif not written.suits:
-            # An answer, not a failure: nothing to ask again.
-            work.reject(suit, passage.id, CallError("cannot: nothing suits"))
-        else:
-            suit.out += 1
-            passed.begin()
-            for subject, reply in written.replies.items():
-                write.into += 1
-                if isinstance(reply, CallError):
-                    work.reject(write, f"{passage.id}-{_slug(subject)}", reply)
-                    continue
-                write.out += 1
-                _keep_items(passage, subject, written.suits[subject], reply, passed, offered, work, writer.settings)
-        work.progress(suit.into, total)
+    replies = in_order(passages, writer.write, window)
+    async with aclosing(replies):  # what fails here leaves no question under way
+        async for passage, written in replies:
+            suit.into += 1
+            if isinstance(written.suits, CallError):
+                work.reject(suit, passage.id, written.suits)
+            elif not written.suits:
+                # An answer, not a failure: nothing to ask again.
+                work.reject(suit, passage.id, CallError("cannot: nothing suits"))
+            else:
+                suit.out += 1
+                passed.begin()
+                for subject, reply in written.replies.items():
+                    write.into += 1
+                    if isinstance(reply, CallError):
+                        work.reject(write, f"{passage.id}-{_slug(subject)}", reply)
+                        continue
+                    write.out += 1
+                    _keep_items(passage, subject, written.suits[subject], reply, passed, offered, work, writer.settings)
+            work.progress(suit.into, total)
 
 
 def _keep_items(

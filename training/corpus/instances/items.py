@@ -6,10 +6,10 @@ from typing import Any, Final
 from app.questions import normalise_question
 from training.corpus.calls import Unusable
 from training.corpus.instances.checks import (
-    check_himed_parts,
     check_language,
     check_no_reference,
     check_no_tags,
+    check_parts,
     check_text,
 )
 from training.corpus.instances.mcq import Letters, check_mcq
@@ -54,10 +54,10 @@ class Passed:
         check_language(item.reasoning, LANGUAGE, "reasoning")
         answer = item.answer
         if isinstance(item, McqItem):
-            check_himed_parts(item.reasoning, "A")
+            check_parts(item.reasoning, "A", "himed")
             question, answer = self.letters.place(instance_id, item)
         else:
-            check_himed_parts(item.reasoning, answer)
+            check_parts(item.reasoning, answer, "himed")
         self._asked.add(asked)
         return {"question": question, "answer": answer, "cot": item.reasoning}
 

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import orjson
-
+from training.corpus.instances.lines import read_objects
 from training.corpus.unit import SourceError
 
 _REMEDY = "make the passages again"
@@ -45,25 +44,15 @@ def read_passages(source: Path) -> Generator[Passage, None, None]:
         SourceError: the file cannot be read, a line is no passage, or an id stands twice.
     """
     seen: set[str] = set()
-    try:
-        with source.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                passage = _passage(line, source, number)
-                if passage.id in seen:
-                    raise SourceError("the id stands twice", file=source, row=number, field="id", remedy=_REMEDY)
-                seen.add(passage.id)
-                yield passage
-    except OSError as error:
-        raise SourceError(f"cannot be read ({error.strerror})", file=source, remedy=_REMEDY) from None
+    for number, row in read_objects(source, _REMEDY):
+        passage = _passage(row, source, number)
+        if passage.id in seen:
+            raise SourceError("the id stands twice", file=source, row=number, field="id", remedy=_REMEDY)
+        seen.add(passage.id)
+        yield passage
 
 
-def _passage(line: bytes, source: Path, number: int) -> Passage:
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise SourceError(f"is no JSON ({error})", file=source, row=number, remedy=_REMEDY) from None
-    if not isinstance(row, dict):
-        raise SourceError("is no JSON object", file=source, row=number, remedy=_REMEDY)
+def _passage(row: dict[str, Any], source: Path, number: int) -> Passage:
     for name in ("id", "text", "source"):
         if not isinstance(row.get(name), str) or not row[name].strip():
             raise SourceError("is missing, empty or no text", file=source, row=number, field=name, remedy=_REMEDY)

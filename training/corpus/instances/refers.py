@@ -6,7 +6,8 @@ from functools import cache
 from typing import Final
 
 # English nouns stand beside "the", "this", "given"; Hindi ones are whole words, since Indian medicine has पाठा (a herb)
-# and लेखन (a treatment), and "इस संदर्भ में" means no more than "in this regard".
+# and लेखन (a treatment), and "इस संदर्भ में" means no more than "in this regard". Medicine also knows extracts of plants
+# and fingerprints (지문), and 日本文化 and 一段落 hold 本文 and 段落.
 _NOUN = r"(?:text|passage|excerpt|paragraph|article|document|extract|leaflet|web ?page)"
 _HINDI_NOUN = r"(?:पाठ|लेख|आलेख|अंश|टेक्स्ट|पाठ्य सामग्री|उद्धरण)"
 _GIVEN = r"(?:दिए|दिये|दी|दिया|बताए|बताये|बताई|बताया|लिखे|लिखी|लिखा|कहा|वर्णित|उल्लिखित|उल्लेखित)"
@@ -14,8 +15,9 @@ _GIVEN = r"(?:दिए|दिये|दी|दिया|बताए|बता�
 # Whole words where a script has them, without regard to case; a blank stands for any white space.
 PHRASES: Final[dict[str, tuple[str, ...]]] = {
     "en": (
-        r"(?:this|the|above|given|provided|following|preceding) (?:passage|excerpt|paragraph|extract)"
+        r"(?:this|the|above|given|provided|following|preceding) (?:passage|excerpt|paragraph)"
         r"(?! (?:of|through|into|to|way)\b)",
+        r"(?:above|given|provided|following|preceding) extract(?! of\b)",
         rf"(?:according to|as (?:stated|mentioned|described|given|noted) in|based on|from|per|(?:stated|mentioned|"
         rf"described|given) in) (?:this|the) (?:above |given |provided |source )?{_NOUN}",
         r"according to the (?:author|source|context|information (?:given|provided))",
@@ -73,11 +75,12 @@ PHRASES: Final[dict[str, tuple[str, ...]]] = {
         r"(?:ข้อความ|บทความ|เนื้อหา|ย่อหน้า)(?:ข้างต้น|ด้านบน|ที่ให้มา|นี้|ที่กำหนด)",
     ),
     "ko": (
-        r"지문(?:에|의) |본문(?:에|의|을|은|이) |윗글|제시문|위 글|위의 글|이 글(?:에|의)",
+        r"지문에 (?:따르|의하|나오|나온|언급|제시)|지문의 내용",
+        r"본문(?:에|의|을|은|이) |윗글|제시문|위 글|위의 글|이 글(?:에|의)",
         r"(?:위|주어진|제시된|다음) (?:텍스트|문단|단락|문서|기사)",
     ),
     "ja": (
-        r"本文|抜粋|段落",
+        r"(?<!日)本文|抜粋|(?<!一)段落",
         r"(?:上記|この|上|前述|与えられた|次)の?(?:文章|文書|記事|テキスト|資料)",
         r"(?:文章|記事|テキスト|資料)(?:によ[るれ]|に基づ|で述べ|に書かれ)",
     ),

@@ -12,6 +12,7 @@ from training.corpus.calls import response_format
 from training.corpus.config import CorpusConfig, InstancesSection, Model
 from training.corpus.instances import cure_med, himed, prompts, refers
 from training.corpus.instances.checks import VERSION
+from training.corpus.instances.lines import count_lines
 from training.corpus.instances.passage import read_passages
 from training.corpus.instances.shapes import LEVELS, items_shape, questions_shape, suit_shape
 from training.corpus.step import TOKENS_PER_CHARACTER, Expected, Size, Step
@@ -78,7 +79,7 @@ class InstancesStep(Step):
     async def run(self, source: Path, work: Work) -> None:
         """See `Step.run`."""
         settings, window = self._settings, models.window([self._writer])
-        total = _count_lines(source)
+        total = count_lines(source)
         async with models.open_caller(self._writer, "writer", work, settings.attempts) as caller:
             with closing(read_passages(source)) as passages:
                 if settings.style == "cure-med":
@@ -140,11 +141,3 @@ def _instances(size: Size, items: float, chars: int) -> Size:
 
 def _tokens(messages: list[Any]) -> float:
     return _TOKENS_PER_ENGLISH_CHARACTER * sum(len(message["content"]) for message in messages)
-
-
-def _count_lines(source: Path) -> int:
-    try:
-        with source.open("rb") as stream:
-            return sum(1 for _line in stream)
-    except OSError:
-        return 0  # reading it will say why

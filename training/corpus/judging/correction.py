@@ -4,6 +4,8 @@ from typing import Any
 
 from app.formats import ANSWER_TAG, THINKING_TAG
 from app.rows import RowError
+from training.corpus.calls import Unusable
+from training.corpus.instances.checks import check_parts
 from training.corpus.judging.items import HIMED_LANGUAGE, Item
 from training.corpus.judging.reviewed import Reviewed
 from training.corpus.judging.scores import NO_SCORES
@@ -50,11 +52,21 @@ def correct(item: Item, review: Reviewed) -> dict[str, Any]:
 def _check(item: Item, review: Reviewed, row: dict[str, Any], changed: list[str]) -> None:
     if item.kind == "MCQ":
         _check_choice(item, review, row, changed)
-    else:
-        _read(row, item, review)
+    _check_parts(_read(row, item, review), item, review, changed)
     fault = step_fault(row["reasoning"]) if "reasoning" in changed else None
     if fault is not None and step_fault(item.reasoning) is None:
         raise review.fault("corrected_reasoning", fault, "number the steps <step1>…</step1>, <step2>…</step2>, …")
+
+
+def _check_parts(record: Record, item: Item, review: Reviewed, changed: list[str]) -> None:
+    """Training takes no reasoning or answer that it would read back as others."""
+    parts = [field for field in (item.reasoning_field, "answer") if field in changed]
+    try:
+        if parts:
+            check_parts(record.reasoning or "", record.answer, record.format)
+    except Unusable as unusable:
+        problem = f"with it the instance {unusable.reason} of its format"
+        raise review.fault(_COLUMNS[parts[0]], problem, "leave such headings and tags away") from None
 
 
 def _check_choice(item: Item, review: Reviewed, row: dict[str, Any], changed: list[str]) -> None:

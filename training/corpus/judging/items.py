@@ -4,15 +4,17 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import groupby, islice
 from pathlib import Path
+from types import NoneType
 from typing import Any, Final
 
-import orjson
-
 from app.languages import find_language
+from training.corpus.instances.lines import read_objects
 from training.corpus.unit import SourceError
 
 GROUP_AT_MOST: Final = 12  # a subject's three kinds at three levels, and some room: the scores must fit into one reply
 HIMED_LANGUAGE: Final = "hi"  # HiMed's rows state none
+ITEM: Final = "item"  # what an item is called before its number, in questions and replies
+_REMEDY: Final = "let the step that made it write it anew"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +55,8 @@ def read_items(file: Path) -> Iterator[Item]:
     Raises:
         SourceError: the file cannot be read, or a line is no instance.
     """
-    try:
-        with file.open("rb") as stream:
-            for number, line in enumerate(stream, 1):
-                if line.strip():
-                    yield _item(file, number, line)
-    except OSError as error:
-        raise SourceError(f"cannot be read ({error.strerror})", file=file, remedy="check the path") from None
+    for number, row in read_objects(file, _REMEDY):
+        yield _item(file, number, row)
 
 
 def groups_of(items: Iterable[Item]) -> Iterator[tuple[Item, ...]]:
@@ -69,24 +66,29 @@ def groups_of(items: Iterable[Item]) -> Iterator[tuple[Item, ...]]:
             yield group
 
 
-def _item(file: Path, number: int, line: bytes) -> Item:
-    remedy = "let the step `instances` write it anew"
-    try:
-        row = orjson.loads(line)
-    except orjson.JSONDecodeError as error:
-        raise SourceError(f"is no JSON ({error.msg})", file=file, row=number, remedy=remedy) from None
-    if not isinstance(row, dict):
-        raise SourceError("is no object", file=file, row=number, remedy=remedy)
+def blank(reasoning_field: str, kind: str = "") -> Item:
+    """An item without texts, for the wording of the questions about items."""
+    return Item({}, "", "", "", "", "", "", reasoning_field, kind, HIMED_LANGUAGE)
+
+
+def _item(file: Path, number: int, row: dict[str, Any]) -> Item:
+    def fault(problem: str, field: str) -> SourceError:
+        return SourceError(problem, file=file, row=number, field=field, remedy=_REMEDY)
+
     reasoning_field = "cot" if "cot" in row else "reasoning"
     texts: dict[str, str] = {}
     for field in ("id", "passage_id", "context", "question", reasoning_field, "answer"):
         text = row.get(field)
         if not isinstance(text, str) or not text.strip():
-            raise SourceError("is no text, or an empty one", file=file, row=number, field=field, remedy=remedy)
+            raise fault("is no text, or an empty one", field)
         texts[field] = text
     language = find_language(str(row.get("language") or HIMED_LANGUAGE))
     if language is None:
-        raise SourceError("is no known language", file=file, row=number, field="language", remedy=remedy)
+        raise fault("is no known language", "language")
+    if not _has_values(row.get("scores"), (int, float, NoneType)):
+        raise fault("is no object of numbers", "scores")
+    if not _has_values(row.get("back_translation"), (str,)):
+        raise fault("is no object of texts", "back_translation")
     return Item(
         row=row,
         id=texts["id"],
@@ -99,3 +101,8 @@ def _item(file: Path, number: int, line: bytes) -> Item:
         kind=str(row.get("type") or ""),
         language=language.code,
     )
+
+
+def _has_values(value: object, kinds: tuple[type, ...]) -> bool:
+    """Whether it is missing, or an object with values of these types alone."""
+    return value is None or (isinstance(value, dict) and all(type(each) in kinds for each in value.values()))

@@ -36,7 +36,8 @@ def export_review(files: Sequence[Path], out: Path, *, sample: int | None = None
         How many instances there are and how many of them are in the table.
 
     Raises:
-        InputError: a file cannot be read, the table stands there already or cannot be written, or nothing is sampled.
+        InputError: a file cannot be read, an id stands twice in them, the table stands there already or cannot be
+            written, or nothing is sampled.
     """
     if out.suffix.lower() != ".csv":
         raise InputError(f"unknown kind of file {out.suffix!r}", file=out, remedy="name a .csv file")
@@ -45,10 +46,12 @@ def export_review(files: Sequence[Path], out: Path, *, sample: int | None = None
     if sample is not None and sample < 1:
         raise InputError(f"a sample of {sample}", remedy="take 1 or more")
     flow = Flow("sample", "items")
-    chosen = None if sample is None else _draw(_all(files), sample, seed)
+    chosen = None if sample is None else _draw((item for _file, item in _all(files)), sample, seed)
 
     def rows() -> Iterator[list[str | float | None]]:
-        for item in _all(files):
+        seen: set[str] = set()
+        for file, item in _all(files):
+            _check_new(item, seen, file)
             flow.into += 1
             if chosen is None or item.id in chosen:
                 flow.out += 1
@@ -106,9 +109,16 @@ def import_review(reviews: Sequence[Path], files: Sequence[Path], out: Path, *, 
     return flow
 
 
-def _all(files: Sequence[Path]) -> Iterator[Item]:
+def _all(files: Sequence[Path]) -> Iterator[tuple[Path, Item]]:
     for file in files:
-        yield from read_items(file)
+        for item in read_items(file):
+            yield file, item
+
+
+def _check_new(item: Item, seen: set[str], file: Path) -> None:
+    if item.id in seen:
+        raise InputError(f"the id {item.id} stands twice", file=file, field="id", remedy="name each file once")
+    seen.add(item.id)
 
 
 def _draw(items: Iterator[Item], count: int, seed: int) -> frozenset[str]:
@@ -169,16 +179,13 @@ def _apply(found: Mapping[str, Reviewed], files: Sequence[Path]) -> dict[str, di
     """The rows of the instances that have a verdict, corrected and with its note; all is checked."""
     applied: dict[str, dict[str, Any]] = {}
     seen: set[str] = set()
-    for file in files:
-        for item in read_items(file):
-            if (review := found.get(item.id)) is None:
-                continue
-            if item.id in seen:
-                raise InputError(f"the id {item.id} stands twice", file=file, field="id", remedy="name each file once")
-            seen.add(item.id)
-            review.check_unchanged(item_texts(item))
-            if review.verdict is not None:
-                applied[item.id] = correct(item, review)
+    for file, item in _all(files):
+        if (review := found.get(item.id)) is None:
+            continue
+        _check_new(item, seen, file)
+        review.check_unchanged(item_texts(item))
+        if review.verdict is not None:
+            applied[item.id] = correct(item, review)
     for item_id, review in found.items():
         if item_id not in seen:
             raise review.fault(

@@ -1,16 +1,17 @@
 """What the judge is asked, what it answers, and what that means for an instance."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Annotated, Final, Literal, get_args
 
 from pydantic import Field
 
 from app.endpoint.client import Messages
 from app.languages import get_language
+from training.corpus.calls import Shape
+from training.corpus.calls.numbered import names_of
 from training.corpus.config import Thresholds
-from training.corpus.judging.items import Item
-from training.corpus.judging.numbered import Entries, Entry, divided, entries_of
+from training.corpus.judging.divided import divided
+from training.corpus.judging.items import ITEM, Item, blank
 
 ScoreName = Literal["grounded_in_context", "medical_correctness", "reasoning_clarity", "language_quality"]
 SCORES: Final[tuple[ScoreName, ...]] = get_args(ScoreName)
@@ -43,8 +44,8 @@ would want corrected, 0 is useless or dangerous.
 
 Where you cannot tell, the score is null. Do not guess.
 
-Reply with JSON only: {"items": [{"item": 1, "grounded_in_context": 0.0, "medical_correctness": 0.0,
-"reasoning_clarity": 0.0, "language_quality": 0.0}, ...]}, with one entry for each item, in their order."""
+Reply with JSON only, with the four scores of each item under its name: {"item_1": {"grounded_in_context": 0.0,
+"medical_correctness": 0.0, "reasoning_clarity": 0.0, "language_quality": 0.0}, "item_2": ...}."""
 
 _HIMED: Final = "The items are in {language}."
 _CURE_MED: Final = (
@@ -56,7 +57,7 @@ _KINDS: Final = {"MCQ": "multiple choice", "QA": "open question", "Dialogue": "d
 Score = Annotated[float, Field(ge=0, le=1)]
 
 
-class ItemScores(Entry):
+class ItemScores(Shape):
     """One item's scores."""
 
     grounded_in_context: Score | None
@@ -69,23 +70,17 @@ class ItemScores(Entry):
         return {name: getattr(self, name) for name in SCORES}
 
 
-@cache
-def scores_of(count: int) -> type[Entries[ItemScores]]:
-    """The shape of a reply about so many items."""
-    return entries_of(ItemScores, count)
-
-
 def ask_scores(group: Sequence[Item]) -> Messages:
     """The question about a group's items: their passage once, then each as it stands in the data."""
     first = group[0]
     wording = _HIMED if first.reasoning_field == "cot" else _CURE_MED
     parts = [("passage", first.passage)]
-    for number, item in enumerate(group, 1):
+    for name, item in zip(names_of(ITEM, len(group)), group, strict=True):
         kind = f", {_KINDS[item.kind]}" if item.kind in _KINDS else ""
         parts += [
-            (f"item {number}{kind}: question", item.question),
-            (f"item {number}: reasoning", item.reasoning),
-            (f"item {number}: answer", item.answer),
+            (f"{name}{kind}: question", item.question),
+            (f"{name}: reasoning", item.reasoning),
+            (f"{name}: answer", item.answer),
         ]
     asked = f"{wording.format(language=get_language(first.language).english)} There are {len(group)} of them."
     user = f"{asked}\n{divided(parts)}\nGive the scores of {len(group)} items as JSON."
@@ -103,5 +98,6 @@ def find_fault(scores: Scores, thresholds: Thresholds) -> str | None:
     return None
 
 
-PROMPTS: Final = (SYSTEM, _HIMED, _CURE_MED)
-"""All wordings, for the step's settings."""
+def wordings() -> list[Messages]:
+    """All that the judge is told beside the texts, for the step's settings."""
+    return [ask_scores([blank("cot", kind) for kind in _KINDS]), ask_scores([blank("reasoning")])]

@@ -10,16 +10,19 @@ from typing import Any, ClassVar, Final
 
 from app.errors import InputError
 from training.corpus import models
-from training.corpus.calls import Budget, Caller, CallError, in_order, response_format
+from training.corpus.calls import Caller, CallError, in_order, response_format
+from training.corpus.calls.numbered import ask_each, each_of
 from training.corpus.config import CorpusConfig
 from training.corpus.flow import Flow
+from training.corpus.instances.lines import count_lines
 from training.corpus.judging import back_translation, scores
-from training.corpus.judging.items import GROUP_AT_MOST, Item, groups_of, read_items
+from training.corpus.judging.items import GROUP_AT_MOST, ITEM, Item, blank, groups_of, read_items
 from training.corpus.step import TOKENS_PER_CHARACTER, Expected, Size, Step
 from training.corpus.unit import SourceError, Work
 
 _LEVELS: Final = 3  # of HiMed's items, per subject and kind
 _TOKENS_PER_SCORED_ITEM: Final = 60.0  # the JSON of four scores
+_TOKENS_PER_ENGLISH_CHARACTER: Final = 0.25
 
 
 @dataclass(slots=True)
@@ -81,13 +84,15 @@ class JudgeStep(Step):
             "thresholds": self._thresholds.model_dump(),
             "attempts": self._attempts,
             "group": GROUP_AT_MOST,
-            "prompts": list(scores.PROMPTS),
-            "shape": response_format(scores.scores_of(1)),
+            "prompts": scores.wordings(),
+            "shape": response_format(each_of(scores.ItemScores, ITEM, 1)),
             "back_translation": None,
         }
         if self._translates:
-            shape = response_format(back_translation.translation_of(1))
-            settings["back_translation"] = {"prompt": back_translation.SYSTEM, "shape": shape}
+            settings["back_translation"] = {
+                "prompt": back_translation.ask_translation([blank("reasoning")]),
+                "shape": response_format(each_of(back_translation.ItemTranslation, ITEM, 1)),
+            }
         return settings
 
     def size(self, source: Path) -> Size:
@@ -106,12 +111,12 @@ class JudgeStep(Step):
         groups = float(math.ceil(size.items / self._group))
         texts = size.chars * TOKENS_PER_CHARACTER
         calls = {"judge": groups}
-        prompt = groups * (len(scores.SYSTEM) + self._passage_chars) * TOKENS_PER_CHARACTER + texts
+        prompt = groups * (_instructions(scores.SYSTEM) + self._passage_chars * TOKENS_PER_CHARACTER) + texts
         completion = size.items * _TOKENS_PER_SCORED_ITEM
         if self._translates and self._cure_med:
             # Without the reasoning, which is the longer part: half of the text at most.
             calls["back_translation"] = groups
-            prompt += groups * len(back_translation.SYSTEM) * TOKENS_PER_CHARACTER + texts / 2
+            prompt += groups * _instructions(back_translation.SYSTEM) + texts / 2
             completion += texts / 2
         return Expected(size, calls, prompt, completion)
 
@@ -122,14 +127,14 @@ class JudgeStep(Step):
             SourceError: a line is no instance.
             EndpointAwayError: the judge is away.
         """
-        total = _count_lines(source)
+        total = count_lines(source)
         flow = work.flow("judge", "items")
         translated = work.flow("back_translation", "items") if self._translates else None
         done = 0
         async with models.open_caller(self._model, "judge", work, self._attempts) as caller:
             judge = partial(self._judge, caller)
             groups = groups_of(read_items(source))
-            async with aclosing(in_order(groups, judge, models.window([self._model]))) as results:  # type: ignore[type-var]
+            async with aclosing(in_order(groups, judge, models.window([self._model]))) as results:
                 async for group, judged in results:
                     for each in judged:
                         self._write(each, work, flow, translated)
@@ -137,36 +142,17 @@ class JudgeStep(Step):
                     work.progress(done, total)
 
     async def _judge(self, caller: Caller, group: Sequence[Item]) -> list[_Judged]:
-        judged = await self._score(caller, group)
+        judged = []
+        answers = await ask_each(caller, "judge", group, scores.ask_scores, scores.ItemScores, ITEM)
+        for item, answer in zip(group, answers, strict=True):
+            if isinstance(answer, CallError):
+                judged.append(_Judged(item, scores.NO_SCORES, answer))
+            else:
+                given = answer.by_name()
+                judged.append(_Judged(item, given, fault=scores.find_fault(given, self._thresholds)))
         wanted = [each for each in judged if each.kept and back_translation.is_translated(each.item)]
         if self._translates and wanted:
             await _translate(caller, wanted)
-        return judged
-
-    async def _score(self, caller: Caller, group: Sequence[Item]) -> list[_Judged]:
-        try:
-            return await self._ask(caller, "judge", group)
-        except CallError as error:
-            # One long or odd item may have spoilt the reply for all. Against an endpoint that fails it is no help.
-            if error.again or len(group) == 1:
-                return [_Judged(item, scores.NO_SCORES, error) for item in group]
-        judged = []
-        for item in group:
-            try:
-                judged += await self._ask(caller, "judge one", [item], Budget(1))
-            except CallError as error:
-                judged.append(_Judged(item, scores.NO_SCORES, error))
-        return judged
-
-    async def _ask(
-        self, caller: Caller, purpose: str, group: Sequence[Item], budget: Budget | None = None
-    ) -> list[_Judged]:
-        shape = scores.scores_of(len(group))
-        reply = await caller.ask(purpose, scores.ask_scores(group), shape, budget=budget)
-        judged = []
-        for item, entry in zip(group, reply.items, strict=True):
-            given = entry.by_name()
-            judged.append(_Judged(item, given, fault=scores.find_fault(given, self._thresholds)))
         return judged
 
     def _write(self, judged: _Judged, work: Work, flow: Flow, translated: Flow | None) -> None:
@@ -190,20 +176,21 @@ class JudgeStep(Step):
 
 
 async def _translate(caller: Caller, wanted: Sequence[_Judged]) -> None:
-    messages = back_translation.ask_translation([each.item for each in wanted])
-    try:
-        reply = await caller.ask("back_translation", messages, back_translation.translation_of(len(wanted)))
-    except CallError as error:
-        for each in wanted:
-            each.untranslated = error
-    else:
-        for each, entry in zip(wanted, reply.items, strict=True):
-            each.translation = entry.texts()
+    answers = await ask_each(
+        caller,
+        "back_translation",
+        [each.item for each in wanted],
+        back_translation.ask_translation,
+        back_translation.ItemTranslation,
+        ITEM,
+    )
+    for each, answer in zip(wanted, answers, strict=True):
+        if isinstance(answer, CallError):
+            each.untranslated = answer
+        else:
+            each.translation = answer.model_dump()
 
 
-def _count_lines(source: Path) -> int:
-    try:
-        with source.open("rb") as stream:
-            return sum(1 for line in stream if line.strip())
-    except OSError as error:
-        raise SourceError(f"cannot be read ({error.strerror})", file=source, remedy="check the path") from None
+def _instructions(text: str) -> float:
+    """Tokens of a prompt of ours."""
+    return len(text) * _TOKENS_PER_ENGLISH_CHARACTER

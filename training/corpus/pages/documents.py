@@ -113,5 +113,8 @@ def _read(file: Path) -> bytes:
         return file.read_bytes()
     except OSError as error:
         raise SourceError(
-            f"cannot be read ({error.strerror})", file=file, remedy="check that it is there and may be read"
+            f"cannot be read ({error.strerror})",
+            file=file,
+            remedy="check that it is there and may be read",
+            again=True,
         ) from None

@@ -128,7 +128,8 @@ class Pdf:
 
     def _fault(self, code: int | None) -> SourceError:
         if code == _NO_FILE:
-            return SourceError("cannot be read", file=self._file, remedy="check that it is there and may be read")
+            remedy = "check that it is there and may be read"
+            return SourceError("cannot be read", file=self._file, remedy=remedy, again=True)
         if code in (_NEEDS_PASSWORD, _UNKNOWN_LOCK):
             return SourceError("is encrypted", file=self._file, remedy="save it without a password")
         return SourceError("is no PDF, or a broken one", file=self._file, remedy="fetch it again, or take it away")

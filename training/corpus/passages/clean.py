@@ -1,6 +1,7 @@
 """What optical character recognition leaves at the edges and brackets of a block, taken away."""
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Final
 
@@ -11,7 +12,9 @@ _BLANKS = re.compile(r"[^\S\n]+")
 _AROUND_LINE_END = re.compile(r"[^\S\n]*\n\s*")
 _NUMBER = r"[-+−]?(?:[0-9०-९]+(?:[.,][0-9०-९]+)?|∞|\\infty)"
 # Formulas are left as they are; their brackets are TeX's.
-_FORMULA = re.compile(r"\\\(.+?\\\)|\\\[.+?\\\]|\$\$.+?\$\$|\$[^$\n]+?\$", re.DOTALL)
+_FORMULA = re.compile(  # none is longer: a recognition that has run wild opens thousands and closes none
+    r"\\\(.{1,1000}?\\\)|\\\[.{1,1000}?\\\]|\$\$.{1,1000}?\$\$|\$[^$\n]{1,1000}?\$", re.DOTALL
+)
 _INTERVAL = re.compile(rf"([\[(\]])\s*({_NUMBER})\s*([,;])\s*({_NUMBER})\s*([\])\[])")
 # "1)", "iv)", "b)", "क)" at the beginning, behind a blank or an opening bracket.
 _ENUMERATOR = re.compile(r"(?:^|(?<=[\s(\[]))(?:[0-9]{1,3}|[०-९]{1,3}|[ivxlcIVXLC]{1,5}|[A-Za-z]|[अ-ह])\)")
@@ -39,7 +42,7 @@ def clean_text(text: str) -> str:
 
 
 def _clean_once(text: str) -> str:
-    text = _AROUND_LINE_END.sub("\n", _BLANKS.sub(" ", text)).strip().strip("#").strip()
+    text = _AROUND_LINE_END.sub("\n", _BLANKS.sub(" ", text)).strip("# \n")
     formulas = _positions(_FORMULA, text)
     text = _INTERVAL.sub(lambda found: found[0] if found.start() in formulas else _even(found), text)
     kept = _positions(_FORMULA, text) | _positions(_INTERVAL, text)
@@ -70,19 +73,23 @@ def _find_brackets(text: str, kept: set[int]) -> _Brackets:
     found = _Brackets(set(), set(), set())
     enumerators = {match.end() - 1 for match in _ENUMERATOR.finditer(text)}
     open_at: list[int] = []
+    open_of = Counter[str]()
     for position, character in enumerate(text):
         if position in kept:
             continue
         if character in _CLOSING:
             open_at.append(position)
+            open_of[character] += 1
         elif character in _OPENING:
-            partner = next((at for at in reversed(open_at) if text[at] == _OPENING[character]), None)
-            if partner is None:
+            opening = _OPENING[character]
+            if not open_of[opening]:
                 if position not in enumerators:
                     found.lost.add(position)
                 continue
-            while open_at[-1] != partner:
+            while text[open_at[-1]] != opening:
+                open_of[text[open_at[-1]]] -= 1
                 found.lost.add(open_at.pop())
+            open_of[opening] -= 1
             found.opening.add(open_at.pop())
             found.closing.add(position)
     found.lost.update(open_at)

@@ -8,7 +8,7 @@ from app.consistency import assess
 from app.errors import InputError
 from app.languages import get_language
 from training.corpus.calls import Caller, CallError, Shape
-from training.corpus.passages.ask import OUTPUT_RULES, ask_each
+from training.corpus.passages.ask import OUTPUT_RULES, ask_about
 from training.corpus.passages.blocks import Block
 from training.corpus.passages.passage import Flag, Flags, Passage
 
@@ -117,7 +117,7 @@ async def flag(
         EndpointAwayError: the endpoint is away.
     """
     flagged: list[tuple[Passage, CallError | None]] = []
-    answers = await ask_each(caller, PURPOSE, flag_prompt(languages), passages, Judged)
+    answers = await ask_about(caller, PURPOSE, flag_prompt(languages), passages, Judged)
     for passage, answer in zip(passages, answers, strict=True):
         told = languages.include(passage.text)
         if isinstance(answer, CallError):

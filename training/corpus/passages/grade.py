@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final, Literal
 
 from training.corpus.calls import Caller, CallError, Shape
-from training.corpus.passages.ask import OUTPUT_RULES, ask_each
+from training.corpus.passages.ask import OUTPUT_RULES, ask_about
 from training.corpus.passages.passage import Passage
 
 PURPOSE: Final = "grade"
@@ -37,7 +37,7 @@ async def grade(caller: Caller, passages: Sequence[Passage]) -> list[tuple[Passa
     Raises:
         EndpointAwayError: the endpoint is away.
     """
-    answers = await ask_each(caller, PURPOSE, PROMPT, passages, Graded)
+    answers = await ask_about(caller, PURPOSE, PROMPT, passages, Graded)
     return [
         (replace(passage, grade="unknown", trouble=str(answer)), answer)
         if isinstance(answer, CallError)

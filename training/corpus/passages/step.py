@@ -159,7 +159,7 @@ def _read(source: Path) -> list[Block]:
         return parse_mmd(source.read_bytes().decode())
     except OSError as error:
         raise SourceError(
-            f"cannot be read ({error.strerror})", file=source, remedy="recognise the book again"
+            f"cannot be read ({error.strerror})", file=source, remedy="recognise the book again", again=True
         ) from None
     except UnicodeDecodeError as error:
         raise SourceError(f"is no UTF-8 text (byte {error.start})", file=source, remedy="recognise it again") from None

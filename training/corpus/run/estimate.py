@@ -1,6 +1,6 @@
 """What a run would cost: calls and tokens of every step, from what lies there and from what was measured so far."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,27 +21,32 @@ class Estimate:
         books: that are left.
         size: what is before the step in them.
         expected: calls and tokens, and what comes out.
-        measured: whether the tokens of a call are the mean of calls that were made, not a rule of thumb.
+        measured: share of the calls whose tokens are the mean of calls that were made for the same purpose; those of
+            the others are a rule of thumb.
     """
 
     step: str
     books: int
     size: Size
     expected: Expected
-    measured: bool
+    measured: float
 
 
-def estimate(steps: Sequence[Step], folder: Path, states: Sequence[BookState]) -> list[Estimate]:
+def estimate(
+    steps: Sequence[Step], folder: Path, states: Sequence[BookState], only: int | None = None
+) -> list[Estimate]:
     """What is left to do, step by step. Where a step's input is still to be made, it is what the step before it is
-    expected to give.
+    expected to give; of the one step at ``only`` nothing but what lies ready counts, as when it is run.
 
     Raises:
         InputError: a manifest cannot be read.
     """
-    spent = {status.name: sum(status.spent.values(), Spent()) for status in status_of(steps, folder, states)}
+    spent = {status.name: status.spent for status in status_of(steps, folder, states)}
     coming, waiting = Size(0), 0
     found = []
     for place, step in enumerate(steps):
+        if only not in (None, place):
+            continue
         size, books = coming, waiting
         for state in states:
             if len(state.done) == place and state.fault is None:
@@ -53,13 +58,20 @@ def estimate(steps: Sequence[Step], folder: Path, states: Sequence[BookState]) -
     return found
 
 
-def _corrected(expected: Expected, spent: Spent) -> tuple[Expected, bool]:
-    counted = spent.calls - spent.uncounted
-    if not counted:
-        return expected, False
-    calls = sum(expected.calls.values())
-    prompt, completion = (tokens / counted for tokens in (spent.prompt_tokens, spent.completion_tokens))
-    return Expected(expected.out, expected.calls, calls * prompt, calls * completion), True
+def _corrected(expected: Expected, spent: Mapping[str, Spent]) -> tuple[Expected, float]:
+    whole = sum(expected.calls.values())
+    guesses, prompt, completion = 0.0, 0.0, 0.0
+    for purpose, calls in expected.calls.items():
+        made = spent.get(purpose, Spent())
+        if counted := made.calls - made.uncounted:
+            prompt += calls * made.prompt_tokens / counted
+            completion += calls * made.completion_tokens / counted
+        else:
+            guesses += calls
+    guessed = guesses / whole if whole else 1.0
+    prompt += guessed * expected.prompt_tokens
+    completion += guessed * expected.completion_tokens
+    return Expected(expected.out, expected.calls, prompt, completion), 1 - guessed
 
 
 def print_estimate(estimates: Sequence[Estimate]) -> None:
@@ -71,7 +83,7 @@ def print_estimate(estimates: Sequence[Estimate]) -> None:
     for one in estimates:
         calls = ", ".join(f"{count:,.0f} {purpose}" for purpose, count in one.expected.calls.items()) or "none"
         tokens = (one.expected.prompt_tokens, one.expected.completion_tokens)
-        how = "of calls made so far" if one.measured else "by a rule of thumb"
+        how = {1.0: "of calls made so far", 0.0: "by a rule of thumb"}.get(one.measured, "partly by a rule of thumb")
         row = (f"{one.books:,}", f"{one.size.items:,.0f}", calls, *(f"{count:,.0f}" for count in tokens))
         table.add_row(one.step, *row, how if one.expected.calls else "")
     Console().print(table)

@@ -51,7 +51,8 @@ class How:
         """As a command line says it; options of sbatch like ``partition=cpu``.
 
         Raises:
-            InputError: there is no such executor, or an option has no value.
+            InputError: there is no such executor, an option has no value or is another executor's, or Slurm is not
+                told its partition.
         """
         if executor not in get_args(ExecutorName):
             known = ", ".join(get_args(ExecutorName))
@@ -62,6 +63,12 @@ class How:
             if not equals:
                 raise InputError(f"{option!r} has no value", field="--sbatch", remedy="write it like partition=cpu")
             options[name] = value
+        for given, field_name, reader in ((options, "--sbatch", "slurm"), (ray_address, "--ray-address", "ray")):
+            if given and executor != reader:
+                raise InputError(f"is read by {reader} alone", field=field_name, remedy=f"give --executor {reader}")
+        if executor == "slurm" and not options.get("partition"):
+            remedy = "give --sbatch partition=NAME"
+            raise InputError("Slurm is not told where to run", field="--sbatch", remedy=remedy)
         return cls(cast(ExecutorName, executor), tasks, options, ray_address)
 
 
@@ -116,9 +123,6 @@ def _executor(task: UnitTask, units: int, how: How) -> Any:
         )
     from training.corpus.run.slurm import QuietSlurmExecutor
 
-    if "partition" not in how.sbatch:
-        remedy = "give --sbatch partition=NAME"
-        raise InputError("Slurm is not told where to run", field="--sbatch", remedy=remedy)
     return QuietSlurmExecutor(
         [task],
         tasks=units,
@@ -179,6 +183,8 @@ def _run_here(executor: "PipelineExecutor", task: UnitTask, units: Sequence[Unit
                 process.terminate()
             process.wait()
         watch.look()
+    if how.executor == "local" and lost is None:  # of one task alone, the executor itself was killed
+        lost = _lost(run)
     _raise_what_is_wrong(run, len(units), process.returncode, lost)
 
 

@@ -67,6 +67,17 @@ def states_of(steps: Sequence[Step], folder: Path, units: Sequence[Unit]) -> lis
     return [_state_of(steps, folder, unit) for unit in units]
 
 
+def strays_of(steps: Sequence[Step], folder: Path, units: Sequence[Unit]) -> dict[str, list[Path]]:
+    """Outputs of books that are not there any more, changed or renamed, by step: status counts none of them."""
+    known = {unit.id for unit in units}
+    found = {}
+    for step in steps:
+        files = sorted(step.place(folder, units[0]).output.parent.glob(f"*{step.suffix}"))
+        if strays := [file for file in files if file.name.removesuffix(step.suffix) not in known]:
+            found[step.name] = strays
+    return found
+
+
 def _state_of(steps: Sequence[Step], folder: Path, unit: Unit) -> BookState:
     read, done = unit.sha256, []
     for step in steps:

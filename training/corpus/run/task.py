@@ -5,6 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -67,9 +68,13 @@ class RunFolder:
         write_whole(self.units, b"".join(orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE) for row in rows))
 
     def words(self, kind: str) -> list[tuple[str, str]]:
-        """The books in a folder of signs (``stopped``, ``failed``) with what stands there."""
-        files = sorted((self.path / kind).iterdir())
-        return [(file.name, file.read_text(encoding="utf-8")) for file in files if not file.name.startswith(".")]
+        """The books in a folder of signs (``running``, ``stopped``, ``failed``) with what stands there."""
+        found = []
+        for file in sorted((self.path / kind).iterdir()):
+            with suppress(FileNotFoundError):  # a task has ended in between
+                if not file.name.startswith("."):
+                    found.append((file.name, file.read_text(encoding="utf-8")))
+        return found
 
     def count(self, kind: str) -> int:
         """How many signs of a kind there are."""

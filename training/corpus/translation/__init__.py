@@ -3,7 +3,7 @@
 from training.corpus.translation.config import Nllb, TranslateSection
 from training.corpus.translation.gold import Gold, parse_gold
 from training.corpus.translation.prompt import Prompt, parse_prompt
-from training.corpus.translation.step import TranslateStep, translate_files, units_of
+from training.corpus.translation.step import TranslateStep, find_sources, translate_files
 
 __all__ = [
     "Gold",
@@ -11,8 +11,8 @@ __all__ = [
     "Prompt",
     "TranslateSection",
     "TranslateStep",
+    "find_sources",
     "parse_gold",
     "parse_prompt",
     "translate_files",
-    "units_of",
 ]

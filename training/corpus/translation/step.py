@@ -143,23 +143,39 @@ async def translate_files(sources: Path, folder: Path, config: TranslateSection)
     """
     step = TranslateStep(config)
     manifests = []
-    for unit in units_of(sources):
+    for unit in find_sources([sources])[0]:
         done = find_done(step, folder, unit, unit.sha256)
         manifests.append(done or await run_step(step, folder, unit, unit.source, unit.sha256))
     return manifests
 
 
-def units_of(sources: Path) -> list[Unit]:
-    """The units of a file or of a folder's data files.
+def find_sources(sources: Iterable[Path]) -> tuple[list[Unit], list[tuple[Path, Path]]]:
+    """The units of files and of folders' data files, and the files that are copies of an earlier one.
 
     Raises:
-        InputError: there is none.
+        InputError: a path is missing or holds no data file, or a file is of another kind.
     """
-    if not sources.is_file():
-        return find_units(sources, SUFFIXES)[0]
-    wanted = hash_file(sources)
-    found = (unit for unit in find_units(sources.parent, (sources.suffix.lower(),))[0] if unit.sha256 == wanted)
-    return [next(found)]
+    units: dict[str, Unit] = {}
+    copies: list[tuple[Path, Path]] = []
+    for path in sources:
+        found, doubled = ([_unit_of(path)], []) if path.is_file() else find_units(path, SUFFIXES)
+        copies += doubled
+        for unit in found:
+            first = units.setdefault(unit.sha256, unit)
+            if first.source.resolve() != unit.source.resolve():
+                copies.append((unit.source, first.source))
+    return list(units.values()), copies
+
+
+def _unit_of(file: Path) -> Unit:
+    suffix = file.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"unknown kind of file {suffix!r}", file=file, remedy=f"use {', '.join(SUFFIXES)}")
+    wanted = hash_file(file)
+    unit = next((unit for unit in find_units(file.parent, (suffix,))[0] if unit.sha256 == wanted), None)
+    if unit is None:
+        raise InputError("is a hidden file", file=file, remedy="give it a name that does not begin with a dot")
+    return unit
 
 
 def _read(source: Path) -> RowFile:

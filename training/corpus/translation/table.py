@@ -78,14 +78,16 @@ async def _translate(
     async def ask(batch: list[str]) -> list[str | Failed]:
         return await engine.translate(batch, attempt)
 
-    total = len(table.keys() | set(waiting))
+    total, settled = len(table.keys() | set(waiting)), _settled(table)
     async for batch, said in in_order(engine.batches(waiting, attempt), ask, engine.window):
         for segment, text in zip(batch, said, strict=True):
             if not engine.keeps:
                 request = keys.request(segment, attempt)
                 store.add(call_key(request), PURPOSE, request, _write(text))
             table[segment] = _judge(segment, text, least_target)
-        progress(_settled(table), total)
+            # It waited since it had no translation: counting the whole table after each batch would take hours.
+            settled += isinstance(table[segment], str)
+        progress(settled, total)
 
 
 class _Keys:

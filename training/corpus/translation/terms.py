@@ -141,13 +141,6 @@ class Glosser:
         return len(term) < _SHORTEST and written == written.lower()
 
 
-def find_inside(text: str) -> list[str]:
-    """Glosses that stand inside a word: those with a letter, sign or joiner behind them, or none of Hindi before."""
-    return [
-        found[0] for found in regex.finditer(r"\(\p{Latin}[^()\p{Script=Devanagari}]*\)[\p{L}\p{M}\u200c\u200d]", text)
-    ]
-
-
 def _find(hindi: str, sense: str, taken: Iterable[tuple[int, int]]) -> tuple[int, int] | None:
     """The first place of a sense as words of their own that nothing has taken."""
     if sense not in hindi:
