@@ -246,6 +246,16 @@ class _Hashes:
             write_whole(self._file, orjson.dumps(self._found))
 
 
+def unit_of(file: Path) -> Unit:
+    """One file as a unit, whatever lies beside it.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    sha256 = hash_file(file)
+    return Unit(f"{_slug(file.stem)}-{sha256[:10]}", file, sha256)
+
+
 def hash_file(file: Path) -> str:
     """SHA-256 of a file's bytes."""
     with file.open("rb") as stream:

@@ -97,7 +97,6 @@ def test_a_translation_needs_one_translator_and_known_files(himed_data: Command,
     file = english(tmp_path / "in" / "west.json")
     settings = tmp_path / "settings.yaml"
     settings.write_text("model: {base_url: 'http://127.0.0.1:1/v1', model: m}\n")
-    hidden = english(tmp_path / "in" / ".hidden.json", ROW, ROW)
     text = tmp_path / "in" / "west.txt"
     text.write_text("text")
     for words, said in (
@@ -108,7 +107,6 @@ def test_a_translation_needs_one_translator_and_known_files(himed_data: Command,
         ([file, "--settings", tmp_path / "none.yaml"], "none.yaml"),
         ([file, "--executor", "cloud", *NOWHERE], "cloud"),
         ([tmp_path / "none.json", *NOWHERE], "none.json"),
-        ([hidden, *NOWHERE], "is a hidden file"),
         ([text, *NOWHERE], "unknown kind of file '.txt'"),
     ):
         ended = himed_data("translate", *words, "-o", tmp_path / "out", "--dry-run")

@@ -20,7 +20,7 @@ from training.corpus.translation.engines.remote import AGAIN, INSTRUCTION
 from training.corpus.translation.rows import FIELDS, MissingSegment, Source, read_source, translate_source
 from training.corpus.translation.table import Table, translate_segments
 from training.corpus.translation.terms import Glosser
-from training.corpus.unit import Manifest, SourceError, Unit, Work, find_units, hash_file
+from training.corpus.unit import Manifest, SourceError, Unit, Work, find_units, hash_file, unit_of
 
 _RULES: Final = 1  # raise it when sentences, checks or glosses change
 _CHARS_PER_SEGMENT: Final = 80
@@ -171,11 +171,10 @@ def _unit_of(file: Path) -> Unit:
     suffix = file.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"unknown kind of file {suffix!r}", file=file, remedy=f"use {', '.join(SUFFIXES)}")
-    wanted = hash_file(file)
-    unit = next((unit for unit in find_units(file.parent, (suffix,))[0] if unit.sha256 == wanted), None)
-    if unit is None:
-        raise InputError("is a hidden file", file=file, remedy="give it a name that does not begin with a dot")
-    return unit
+    try:
+        return unit_of(file)
+    except OSError as error:
+        raise InputError(f"cannot be read ({error.strerror})", file=file, remedy="check the path") from None
 
 
 def _read(source: Path) -> RowFile:
