@@ -3,49 +3,27 @@
 import re
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
-from typing import NamedTuple
 
 import orjson
 import pytest
 import yaml
 from corpus_model import CorpusModel
+from data_command import Command, himed_data
 from sample_steps import run_here
 from scripted_model import scripted_model
 
-from app.command import run_main
-from training.corpus.cli import NAME, app
 from training.corpus.config import load_config
 from training.corpus.pages import SUFFIXES
 from training.corpus.run.plan import steps_of
 from training.corpus.unit import Manifest, find_units
 
+__all__ = ["himed_data"]  # pytest finds the fixture here
+
 TEXT = "ज्वर में शरीर का तापमान बढ़ जाता है। रोगी को विश्राम और पर्याप्त जल देना चाहिए।\n\n" * 3
 NOWHERE = "http://127.0.0.1:1"
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def himed_data(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.setenv("COLUMNS", "200")
-
-    def command(*words: object) -> Ended:
-        with pytest.raises(SystemExit) as ended:
-            run_main(partial(app, [str(word) for word in words], prog_name=NAME), NAME)
-        return Ended(int(ended.value.code or 0), *capsys.readouterr())
-
-    return command
 
 
 def corpus(folder: Path, url: str = NOWHERE, **more: object) -> Path:

@@ -1,39 +1,16 @@
 """`himed-data audit` and `translate`: what they print and write, and how they end."""
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import orjson
-import pytest
+from data_command import Command, himed_data
 
-from app.command import run_main
-from training.corpus.cli import NAME, app
+__all__ = ["himed_data"]  # pytest finds the fixture here
+
 
 ROW = {"prompt": "What is it?", "Complex_CoT": "It grows.", "ground_truth": "A germ."}
 NOWHERE = ("--endpoint", "http://127.0.0.1:1/v1", "--model", "m")
-
-
-class Ended(NamedTuple):
-    code: int
-    out: str
-    err: str
-
-
-Command = Callable[..., Ended]
-
-
-@pytest.fixture
-def himed_data(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Command:
-    monkeypatch.setenv("COLUMNS", "160")
-
-    def command(*words: object) -> Ended:
-        with pytest.raises(SystemExit) as ended:
-            run_main(partial(app, [str(word) for word in words], prog_name=NAME), NAME)
-        return Ended(int(ended.value.code or 0), *capsys.readouterr())
-
-    return command
 
 
 def bench(folder: Path, *, fault: bool) -> Path:
