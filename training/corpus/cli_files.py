@@ -135,6 +135,12 @@ def decontaminate_files(
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="Folder for what stays; absent or empty. Without: only look.")
     ] = None,
+    inside: Annotated[
+        str, typer.Option(help="Doubles inside the corpus that go: near, exact, or keep for none.")
+    ] = "near",
+    threshold: Annotated[
+        float, typer.Option(min=0.6, max=1, help="Least similarity (Jaccard, character 5-grams) of near questions.")
+    ] = 0.7,
     processes: Processes = 2,
 ) -> None:
     """Take rows that stand in a benchmark, exactly or nearly, and doubles out of a corpus.
@@ -143,9 +149,12 @@ def decontaminate_files(
     """
     from rich.console import Console
 
-    from training.corpus.decontamination import decontaminate, render_report
+    from training.corpus.decontamination import Rules, decontaminate, render_report
 
-    report = decontaminate(files, benchmark or [], out, processes=processes, progress=True)
+    if inside not in ("near", "exact", "keep"):
+        raise InputError(f"unknown kind of doubles {inside!r}", field="--inside", remedy="use near, exact or keep")
+    rules = Rules.model_validate({"inside": inside, "threshold": threshold})
+    report = decontaminate(files, benchmark or [], out, rules=rules, processes=processes, progress=True)
     render_report(report, Console())
     if report.status:
         raise typer.Exit(report.status)
@@ -169,14 +178,13 @@ def split_files(
     print(f"{parted.share_found:.1%} of the passages are the benchmark's; the proof: {out}/proof.json")
 
 
-@app.command("check-proof")
+@app.command("check-split")
 def check_split(
-    proof: Annotated[Path, typer.Argument(metavar="PROOF", help="The proof.json of a split.")],
-    corpus: Annotated[list[Path], typer.Option(help="Its corpus; repeatable.")],
-    bench: Annotated[list[Path], typer.Option(help="Its benchmark; repeatable.")],
+    folder: Annotated[Path, typer.Argument(metavar="FOLDER", help="What himed-data split has written.")],
 ) -> None:
-    """Prove a split again from its files, and compare with its proof."""
+    """Prove a split again from its files, and compare with the proof that lies with them."""
     from training.corpus.decontamination import check_proof
+    from training.data.load import expand_files
 
-    check_proof(proof, corpus, bench)
+    check_proof(folder / "proof.json", expand_files([folder / "corpus"]), expand_files([folder / "bench"]))
     print("no passage stands on both sides")

@@ -109,7 +109,7 @@ def check_data(
     code = get_language(language).code if language else None
     held_out = {file.resolve() for path in benchmarks for file in (data_files(path) if path.is_dir() else [path])}
     skipped, unreadable = [], []
-    for path in _expand(files):
+    for path in expand_files(files):
         if path.resolve() in held_out:
             skipped.append(str(path))
             continue
@@ -125,7 +125,7 @@ def _load(
 ) -> tuple[list[AnyInstance], DataReport]:
     sieve = Sieve(limits)
     code = get_language(language).code if language else None
-    for path in _expand(files):
+    for path in expand_files(files):
         sieve.add(path, stage=stage, language=code)
     if sieve.overlap and not limits.allow_overlap:
         first = sieve.overlap[0]
@@ -154,7 +154,7 @@ def _limits(
     return Limits(index, allow_overlap, count_tokens, max_length)
 
 
-def _expand(paths: Iterable[Path]) -> list[Path]:
+def expand_files(paths: Iterable[Path]) -> list[Path]:
     """The files in the given order; those of a folder by name, its shards by number."""
     files: list[Path] = []
     for path in paths:

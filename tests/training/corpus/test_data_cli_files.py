@@ -103,3 +103,42 @@ def test_a_dry_run_of_a_translation_estimates_and_asks_nobody(himed_data: Comman
     assert [cell.strip() for cell in line.split("│")[1:4]] == ["translate", "2", "101"]
     assert ended.err == f"{tmp_path}/in/copy.json: a copy of {tmp_path}/in/a.json, left out\n"
     assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_decontaminate_ends_by_what_it_found(himed_data: Command, tmp_path: Path) -> None:
+    rows = [{"question": f"प्रश्न {n} में ज्वर का मुख्य कारण क्या माना जाता है और क्यों?", "answer": str(n)} for n in "कखग"]
+    corpus, bench = tmp_path / "corpus.jsonl", tmp_path / "bench.jsonl"
+    corpus.write_bytes(b"".join(orjson.dumps(row | {"cot": "सोच", "type": "QA"}) + b"\n" for row in [*rows, rows[0]]))
+    bench.write_bytes(orjson.dumps(rows[1] | {"language": "Hindi"}) + b"\n")
+    rules = ("--threshold", "1", "--processes", 1)
+    ended = himed_data("decontaminate", corpus, "--benchmark", bench, "-o", tmp_path / "clean", *rules)
+    assert ended.code == 1
+    assert len((tmp_path / "clean" / "rows" / "corpus.jsonl").read_bytes().splitlines()) == 2
+    kept = himed_data("decontaminate", corpus, "-o", tmp_path / "kept", "--inside", "keep", *rules)
+    assert kept.code == 0
+    assert (tmp_path / "kept" / "rows" / "corpus.jsonl").read_bytes() == corpus.read_bytes()
+    assert himed_data("decontaminate", corpus, "--inside", "some").code == 2
+
+
+def test_a_split_is_proved_and_its_proof_checked(himed_data: Command, tmp_path: Path) -> None:
+    texts = ("ज्वर में विश्राम", "मधुमेह में व्यायाम", "कास में काढ़ा", "दमा में श्वास-क्रिया")
+    rows = [
+        {
+            "id": f"b-p{n}-q",
+            "passage_id": f"b-p{n}",
+            "context": text,
+            "question": f"{text} क्यों आवश्यक है?",
+            "answer": "हाँ",
+        }
+        for n, text in enumerate(texts * 5)
+    ]
+    for n, row in enumerate(rows):
+        row["context"] = row["question"] = f"{row['question']} {chr(0x915 + n) * 5}"
+    file, out = tmp_path / "judged.jsonl", tmp_path / "parts"
+    file.write_bytes(b"".join(orjson.dumps(row) + b"\n" for row in rows))
+    ended = himed_data("split", file, "-o", out, "--share", 0.4, "--processes", 1)
+    assert ended.code == 0, ended.err
+    assert himed_data("check-split", out).out == "no passage stands on both sides\n"
+    (moved,) = (out / "bench").glob("*.jsonl")
+    (out / "corpus" / "more.jsonl").write_bytes(moved.read_bytes())
+    assert "stands on both sides" in himed_data("check-split", out).err

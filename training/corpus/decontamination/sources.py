@@ -12,7 +12,7 @@ from app.errors import InputError
 from training.corpus.decontamination.hashing import Numbers
 from training.corpus.decontamination.rows import RawRow, has_lines, hashing, raw_rows
 from training.corpus.decontamination.scan import chunks
-from training.data.load import _expand
+from training.data.load import expand_files
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ def find_sources(
     sources = []
     left_out = []
     for path in paths:
-        for file in _expand([path]):
+        for file in expand_files([path]):
             if file.resolve() in held:
                 left_out.append(file)
                 continue
