@@ -6,10 +6,11 @@ from pathlib import Path
 import orjson
 import pytest
 from tiny_nllb import build_tiny_nllb, convert_to_ctranslate2
+from translating import translate_files
 
 from app.errors import InputError
 from training.corpus.calls import CallStore
-from training.corpus.translation import Nllb, TranslateSection, translate_files
+from training.corpus.translation import Nllb, TranslateSection
 from training.corpus.translation.engines import Failed, model_identity, open_nllb, split_clauses
 from training.corpus.translation.engines.base import batch_by_length
 from training.corpus.translation.table import translate_segments

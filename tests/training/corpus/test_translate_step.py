@@ -8,12 +8,13 @@ from typing import Any
 import orjson
 import pytest
 from scripted_model import scripted_model
+from translating import translate_files
 
 from app.rows import read_rows
 from training.corpus.calls import CallStore, EndpointAwayError
 from training.corpus.config import Model
 from training.corpus.step import Size
-from training.corpus.translation import TranslateSection, TranslateStep, parse_gold, parse_prompt, translate_files
+from training.corpus.translation import TranslateSection, TranslateStep, parse_gold, parse_prompt
 from training.corpus.translation.engines import Failed
 from training.corpus.translation.table import _Keys, _translate
 from training.corpus.unit import Manifest

@@ -117,7 +117,7 @@ class UnitTask:
             if os.environ.get("DATATROVE_EXECUTOR") == "SLURM":
                 print(f"himed-data: error: {error}", file=sys.stderr)
                 raise SystemExit(BAD_INPUT) from None
-        except Exception:
+        except Exception:  # a fault of ours: who watches is in another process, and shows this traceback
             write_whole(self.run.failed(unit.id), traceback.format_exc())
             raise
         finally:

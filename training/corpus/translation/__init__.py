@@ -3,7 +3,7 @@
 from training.corpus.translation.config import Nllb, TranslateSection
 from training.corpus.translation.gold import Gold, parse_gold
 from training.corpus.translation.prompt import Prompt, parse_prompt
-from training.corpus.translation.step import TranslateStep, find_sources, translate_files
+from training.corpus.translation.step import TranslateStep, find_sources
 
 __all__ = [
     "Gold",
@@ -14,5 +14,4 @@ __all__ = [
     "find_sources",
     "parse_gold",
     "parse_prompt",
-    "translate_files",
 ]

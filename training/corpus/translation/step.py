@@ -12,7 +12,7 @@ from app.rows import Row, RowFile, read_rows
 from training.checkpoints.lineage import settings_hash
 from training.corpus.calls import CallError
 from training.corpus.models import identity, open_caller, window
-from training.corpus.step import TOKENS_PER_CHARACTER, Expected, Size, Step, find_done, run_step
+from training.corpus.step import TOKENS_PER_CHARACTER, Expected, Size, Step
 from training.corpus.translation.checks import Refused
 from training.corpus.translation.config import TranslateSection
 from training.corpus.translation.engines import Engine, Failed, RemoteEngine, model_identity, open_nllb
@@ -20,7 +20,7 @@ from training.corpus.translation.engines.remote import AGAIN, INSTRUCTION
 from training.corpus.translation.rows import FIELDS, MissingSegment, Source, read_source, translate_source
 from training.corpus.translation.table import Table, translate_segments
 from training.corpus.translation.terms import Glosser
-from training.corpus.unit import Manifest, SourceError, Unit, Work, find_units, hash_file, unit_of
+from training.corpus.unit import SourceError, Unit, Work, find_units, hash_file, unit_of
 
 _RULES: Final = 1  # raise it when sentences, checks or glosses change
 _CHARS_PER_SEGMENT: Final = 80
@@ -127,26 +127,6 @@ class TranslateStep(Step):
             flow.out += 1
             segments.update(dict.fromkeys(found.segments()))
         return list(segments)
-
-
-async def translate_files(sources: Path, folder: Path, config: TranslateSection) -> list[Manifest]:
-    """Translate a file, or every data file under a folder; what is done already is not done again.
-
-    Args:
-        sources: ``.json`` (a list, or ``{"questions": […]}``), ``.jsonl`` or ``.csv``.
-        folder: where ``translate/<unit>.hi.jsonl`` and what belongs to it are put.
-        config: how.
-
-    Raises:
-        EndpointAwayError: the endpoint is away; another run goes on.
-        InputError: no file, or a model or lexicon cannot be opened.
-    """
-    step = TranslateStep(config)
-    manifests = []
-    for unit in find_sources([sources])[0]:
-        done = find_done(step, folder, unit, unit.sha256)
-        manifests.append(done or await run_step(step, folder, unit, unit.source, unit.sha256))
-    return manifests
 
 
 def find_sources(sources: Iterable[Path]) -> tuple[list[Unit], list[tuple[Path, Path]]]:
