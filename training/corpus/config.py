@@ -182,7 +182,7 @@ class CorpusConfig(Section):
     """The whole file."""
 
     sources: Folder
-    """Folder of books: .pdf, or recognised .mmd; for CURE-Med's style also .html, .md and .txt."""
+    """Folder of books: .pdf, or recognised .mmd, .html, .md and .txt."""
     folder: Folder
     """Folder of all that is made."""
     languages: Names = ("hi",)

@@ -5,6 +5,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import orjson
@@ -113,7 +114,8 @@ def test_a_dry_run_of_one_step_counts_what_lies_ready_for_it(tmp_path: Path, him
 
 def rows_of(table: str) -> list[list[str]]:
     """The cells of a printed table's rows."""
-    return [[cell.strip() for cell in line.split("│")[1:-1]] for line in table.splitlines() if line.startswith("│")]
+    body = table[table.index("───") :].splitlines()[1:]
+    return [re.split(r"\s{2,}", line.strip()) for line in takewhile(str.strip, body)]
 
 
 def test_status_and_calls_show_what_was_done(tmp_path: Path, himed_data: Command) -> None:

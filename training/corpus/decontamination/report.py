@@ -88,11 +88,11 @@ class Report:
 
 def render_report(report: Report, console: Console) -> None:
     """Print the files with what left them, and the benchmarks' side."""
-    table = Table(box=box.SIMPLE_HEAD)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1))
     table.add_column("File", overflow="fold")
-    names = ("Rows", "Clean", "Exact", "Near", "8-gram", "Repeated", "Near others", "Unreadable")
+    names = ("Rows", "Clean", "Exact", "Near", "8-gram", "Repeated", "Near\nothers", "Un-\nreadable")
     for name in names:
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for one in report.files:
         table.add_row(Text(one.file), *_figures(one.flow))
     if len(report.files) > 1:

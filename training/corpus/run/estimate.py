@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -76,10 +77,11 @@ def _corrected(expected: Expected, spent: Mapping[str, Spent]) -> tuple[Expected
 
 def print_estimate(estimates: Sequence[Estimate]) -> None:
     """The estimate as a table."""
-    table = Table("step", title="Nothing was run. What is left would take about:", title_justify="left")
-    for name in ("books", "items before it", "calls", "prompt tokens", "completion tokens"):
-        table.add_column(name, justify="right")
-    table.add_column("tokens")
+    title = "Nothing was run. What is left would take about:"
+    table = Table("step", box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1), title=title, title_justify="left")
+    for name in ("books", "items\nbefore it", "calls", "prompt\ntokens", "completion\ntokens"):
+        table.add_column(name, justify="right", no_wrap=name != "calls")
+    table.add_column("tokens are")
     for one in estimates:
         calls = ", ".join(f"{count:,.0f} {purpose}" for purpose, count in one.expected.calls.items()) or "none"
         tokens = (one.expected.prompt_tokens, one.expected.completion_tokens)

@@ -82,7 +82,6 @@ _ALIASES: Final = "|".join(_pattern(alias) for alias in sorted(_SAME, key=len, r
 _UNIT: Final = regex.compile(
     rf"(?<=\d\s?[-‐]?\s?|\d\s?[-–—]\s?|[/·]\s?|\bper\s|प्रति\s|\^-?\d+\s?)({_ALIASES})(?![\p{{L}}\p{{M}}])"
 )
-_PERCENT: Final = frozenset("%‰°")
 
 _DIGITS: Final = str.maketrans("०१२३४५६७८९₀₁₂₃₄₅₆₇₈₉−–", "01234567890123456789--")
 _RAISED: Final = regex.compile("[⁺⁻]?[⁰¹²³⁴⁵⁶⁷⁸⁹]+")
