@@ -16,7 +16,7 @@ from types import FrameType
 from typing import Final
 
 from app.command import BAD_INPUT
-from app.engine import supervisor
+from app.engine.process import supervised
 from app.errors import InputError
 
 # Ctrl-C, a batch system's end, and the warning that Slurm sends before a time limit.
@@ -40,7 +40,6 @@ def run_processes(command: Sequence[str], stop_file: Path) -> int:
     Raises:
         KeyboardInterrupt: they were ended by a second Ctrl-C.
     """
-    supervised = [sys.executable, str(Path(supervisor.__file__)), str(os.getpid()), str(_GRACE_S), *command]
     at_once = False
 
     def stop(number: int, _frame: FrameType | None) -> None:
@@ -53,7 +52,7 @@ def run_processes(command: Sequence[str], stop_file: Path) -> int:
         print("stopping after this step, with a checkpoint; Ctrl-C again stops at once", file=sys.stderr, flush=True)
 
     with TemporaryDirectory(prefix="himed-train-") as folder:
-        process = _start(supervised, Path(folder) / "said")
+        process = _start(supervised(command, _GRACE_S), Path(folder) / "said")
         with _handled(stop):
             code = process.wait()
     if at_once:

@@ -1,13 +1,13 @@
 """The best of a run's checkpoints by a metric of himed-eval, which serves and asks each of them as users will."""
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any, Final
 
 import orjson
 
+from app.engine.process import run_supervised
 from app.errors import InputError
 from training.checkpoints import Lineage, Metric, RecipeRecord, begin_checkpoint, finish_checkpoint, why_not_whole
 from training.recipe.stages import EvalMetric
@@ -81,7 +81,7 @@ def _report(job: Job[Any], checkpoint: Path, best: EvalMetric) -> dict[str, Any]
     folder.mkdir(exist_ok=True)
     words = [sys.executable, "-m", "evaluation.cli", "--bench", best.bench, "--model", str(checkpoint)]
     words += ["--format", job.recipe.format, "--db", f"sqlite:///{folder / 'himed.db'}", "--json", str(file)]
-    if code := subprocess.run(words, check=False).returncode:
+    if code := run_supervised(words):
         problem = f"himed-eval ended with status {code}"
         raise InputError(problem, file=checkpoint, remedy="see its message above; the same command goes on")
     return _read(file)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast, get_args
 
 from ulid import ULID
 
-from app.engine import supervisor
+from app.engine.process import supervised
 from app.errors import InputError
 from training.corpus.run.task import RunFolder, UnitTask
 from training.corpus.run.watch import Watch
@@ -166,10 +166,9 @@ def _run_here(executor: "PipelineExecutor", task: UnitTask, units: Sequence[Unit
     with pickled.open("wb") as stream:
         dill.dump(executor, stream)
     command = [sys.executable, "-m", "datatrove.tools.launch_pickled_pipeline", str(pickled)]
-    supervised = [sys.executable, str(Path(supervisor.__file__)), str(os.getpid()), str(_GRACE_S), *command]
     with run.console.open("wb") as console, Watch(run, units, task.steps, task.folder) as watch:
         process = subprocess.Popen(
-            supervised, start_new_session=True, stdout=console, stderr=console, env=_environment(how)
+            supervised(command, _GRACE_S), start_new_session=True, stdout=console, stderr=console, env=_environment(how)
         )
         lost = None
         try:
