@@ -30,6 +30,8 @@ def run_main(call: Callable[[], object], name: str) -> NoReturn:
     database that cannot be reached), said in one line on stderr; 130 after Ctrl-C; 1 when the reader of a pipe has
     gone. Any other exception is a fault of ours and leaves its traceback.
     """
+    # Trainers would tell the hub that they start; nobody asked them to. Read when huggingface_hub is imported.
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
     code = 0
     try:
         try:

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp
 
 from app.version import code_version
-from server import export, feedback, medical, openai_routes, operations
+from server import docs_page, export, feedback, medical, openai_routes, operations
 from server.connection import CLIENT_GONE, ClientGoneError
 from server.errors import ApiError, internal_error
 from server.front import Front
@@ -19,7 +19,7 @@ from server.openapi import describe
 from server.record import record_of
 
 _TITLE = "himed gateway"
-_ROUTERS = (openai_routes.router, medical.router, feedback.router, export.router, operations.router)
+_ROUTERS = (openai_routes.router, medical.router, feedback.router, export.router, operations.router, docs_page.router)
 
 
 def build_app(gateway: Gateway) -> ASGIApp:
@@ -31,7 +31,8 @@ def build_app(gateway: Gateway) -> ASGIApp:
             yield
 
     # A path with a slash more is another path: a redirect would go to whatever host the client named.
-    app = FastAPI(title=_TITLE, version=code_version(), lifespan=lifespan, redoc_url=None, redirect_slashes=False)
+    pages: dict[str, Any] = {"docs_url": None, "redoc_url": None}  # FastAPI's own load their scripts from elsewhere
+    app = FastAPI(title=_TITLE, version=code_version(), lifespan=lifespan, redirect_slashes=False, **pages)
     app.openapi = lambda: describe(app)  # type: ignore[method-assign]
     app.state.gateway = gateway
     for router in _ROUTERS:

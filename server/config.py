@@ -54,7 +54,7 @@ class _Section(BaseModel):
 class BackendConfig(_Section):
     """An OpenAI-compatible server that runs elsewhere."""
 
-    url: Annotated[str, AfterValidator(_base_url), Field(description="http(s)://HOST[:PORT][/v1]")]
+    url: Annotated[str, AfterValidator(_base_url), Field(description="http(s)://HOST:PORT, with or without /v1.")]
     model: Annotated[str | None, Field(min_length=1, description="The model's name there, if it is another.")] = None
     api_key_variable: Annotated[
         str | None, Field(pattern=r"^[A-Z][A-Z0-9_]*$", description="Environment variable that holds its key.")

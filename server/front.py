@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from ulid import ULID
 
+from server import docs_page
 from server.access import Scope as AccessScope
 from server.config import LimitsConfig, is_loopback
 from server.connection import CLIENT_GONE, ClientGoneError, replay
@@ -31,7 +32,8 @@ _SCOPES: Mapping[str, AccessScope | None] = {
     "/metrics": "admin",
     "/ready": None,
     "/openapi.json": None,
-    "/docs": None,
+    docs_page.PATH: None,
+    **dict.fromkeys(docs_page.FILES),
 }
 # Monitors ask for these again and again; no limit of a key may make them fail.
 _UNCOUNTED = frozenset(("/ready", "/metrics"))

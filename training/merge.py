@@ -60,10 +60,24 @@ def _find_base(adapter: Path, trained: Lineage) -> tuple[str, str | None]:
             "its lineage names no base", file=adapter, field="parent", remedy="train the adapter from a checkpoint"
         )
     if not parent.is_folder:
-        return parent.path, parent.revision
+        return parent.path, _check_cached(adapter, parent.path, parent.revision)
     folder = (adapter / parent.path).resolve()
     check_weights(folder)
     return str(folder), None
+
+
+def _check_cached(adapter: Path, base: str, revision: str | None) -> str | None:
+    """The hub's commit of a base that is in this machine's cache: the adapter was trained from there, and nothing is
+    fetched that nobody asked for."""
+    from transformers import AutoConfig
+
+    try:
+        AutoConfig.from_pretrained(base, revision=revision or "main", local_files_only=True)
+    except OSError:
+        what = f"its base {base} is not on this machine"
+        commit = f" --revision {revision}" if revision else ""
+        raise InputError(what, file=adapter, field="parent", remedy=f"hf download {base}{commit}") from None
+    return revision
 
 
 def _load_tokenizer(adapter: Path, base: str, revision: str | None) -> "PreTrainedTokenizerBase":
@@ -72,7 +86,7 @@ def _load_tokenizer(adapter: Path, base: str, revision: str | None) -> "PreTrain
     if (adapter / "tokenizer_config.json").is_file():
         tokenizer = AutoTokenizer.from_pretrained(adapter)
     else:
-        tokenizer = AutoTokenizer.from_pretrained(base, revision=revision or "main")
+        tokenizer = AutoTokenizer.from_pretrained(base, revision=revision or "main", local_files_only=True)
     if not tokenizer.chat_template:
         raise InputError("neither the adapter nor its base has a chat template", file=adapter, remedy="add one to it")
     return tokenizer
@@ -83,7 +97,7 @@ def _save_merged(adapter: Path, base: str, revision: str | None, folder: Path) -
     from peft import PeftModel
     from transformers import AutoConfig, AutoModelForCausalLM
 
-    where: dict[str, Any] = {"revision": revision or "main"}
+    where: dict[str, Any] = {"revision": revision or "main", "local_files_only": True}
     dtype = AutoConfig.from_pretrained(base, **where).dtype or torch.float32
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32, use_safetensors=True, **where)
     # safe_merge: a merge that gives NaN is an error, not a checkpoint.

@@ -1,5 +1,6 @@
 """/health, /ready and /metrics."""
 
+import re
 from time import monotonic, sleep
 
 import httpx
@@ -48,6 +49,17 @@ def test_all_but_health_wants_a_key(path: str, without: int, chat: int, admin: i
             assert answer.status_code == status
             if without == 401:
                 assert refused.headers["www-authenticate"] == "Bearer"
+
+
+def test_the_page_of_the_schema_loads_nothing_from_elsewhere() -> None:
+    with ScriptedBackend() as backend, RunningGateway({"m": (backend.address(),)}) as gateway:
+        page = httpx.get(f"{gateway.url}/docs").text
+        loaded = re.findall(r"(?:src|href)=\"([^\"]+)\"", page)
+        assert len(loaded) == 3
+        for path in loaded:
+            assert path.startswith("/docs/")
+            assert httpx.get(f"{gateway.url}{path}").status_code == 200
+        assert "https://" not in page
 
 
 def test_ready_tells_the_state_of_each_backend_and_follows_it() -> None:
