@@ -120,7 +120,9 @@ class RunRow(Base):
     started: Mapped[datetime] = mapped_column(default=utc_now)
     heartbeat: Mapped[datetime] = mapped_column(default=utc_now)
     finished: Mapped[datetime | None]
-    owner: Mapped[str | None] = mapped_column(String(200))  # host:process that works on it; None when nobody does
+    owner: Mapped[str | None] = mapped_column(
+        String(200)
+    )  # host:process:start of who works on it; None when nobody does
 
     benchmark: Mapped[BenchmarkRow] = relationship(lazy="joined")
     model: Mapped[ModelRow] = relationship(lazy="joined")

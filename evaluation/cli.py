@@ -133,7 +133,7 @@ def _tell_failures(plan: "Plan", runner: "Runner") -> int:
     for item, generation in failed[:_LISTED]:
         _tell(f"failed: item {item.id} (row {item.row}, sample {generation.sample}): {generation.error}")
     if (more := len(failed) - _LISTED) > 0:
-        _tell(f"failed: {more} more; himed-results show {runner.run.id} lists them all")
+        _tell(f"failed: {more} more; himed-results show {runner.run.id} --format json lists them all")
     if unjudged := len(runner.unjudged):
         _tell(f"failed: {unjudged} answers could not be judged")
     if plan.source == "predictions" and not unjudged:

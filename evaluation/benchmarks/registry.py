@@ -116,7 +116,7 @@ def find_known(name: str) -> KnownBenchmark | None:
 
 
 def _locate(known: KnownBenchmark, data_dir: Path | None, allow_hub: bool) -> tuple[Path, ...]:
-    if known.repo is None:
+    if known.name == "sample":
         return (SAMPLE_FILE,)
     looked = []
     if data_dir is not None:
@@ -125,13 +125,14 @@ def _locate(known: KnownBenchmark, data_dir: Path | None, allow_hub: bool) -> tu
         if files := _find(known, data_dir):
             return files
         looked.append(f"not under {data_dir}")
-    if allow_hub:
+    if allow_hub and known.repo is not None:
         if files := _find(known, hub.download(known.repo, known.patterns)):
             return files
         looked.append(f"not in the hub data set {known.repo}")
     where = " and ".join(looked) or "no data folder was given"
-    remedy = f"download the hub data set {known.repo} and name its folder with --data-dir or HIMED_DATA_DIR"
-    if not allow_hub:
+    source = f"download the hub data set {known.repo} and name its folder" if known.repo else "name its folder"
+    remedy = f"{source} with --data-dir or HIMED_DATA_DIR"
+    if known.repo and not allow_hub:
         remedy += ", or allow the download with --allow-hub"
     raise InputError(f"{known.name} was not found: {where}", remedy=remedy)
 

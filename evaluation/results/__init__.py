@@ -1,1 +1,1 @@
-"""The results database: tables, migrations, records and the `himed-results` command."""
+"""The results database: runs, records and the `himed-results` command. Its tables are in `app`."""

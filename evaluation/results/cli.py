@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 HELP = """What the results database holds: list, show, compare, score again, export, delete.
 
-A RUN is a run's id, the start of it, or the word last."""
+A RUN is a run's id, the start of it, or last (last~1 is the one before it)."""
 
 EPILOG = """
 Examples:
@@ -30,7 +30,7 @@ Examples:
 
   himed-results show last
 
-  himed-results compare 01KJMA 01KJMB --metric accuracy
+  himed-results compare last~1 last --metric accuracy
 
   himed-results gap 01KJME 01KJMA --markdown
 
@@ -48,7 +48,7 @@ _LIST_WIDTH = 130  # from here on a run fits on one line
 app = typer.Typer(help=HELP, epilog=EPILOG, no_args_is_help=True, **LOOK)
 
 Db = Annotated[str | None, typer.Option("--db", help="Database URL [HIMED_DB, sqlite:///himed.db].")]
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the start of it, or the word last.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A run's id, the start of it, last, or last~1 before it.")]
 Metrics = Annotated[list[str] | None, typer.Option("--metric", help="Only this metric; repeatable.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AsMarkdown = Annotated[bool, typer.Option("--markdown", help="Print Markdown.")]

@@ -1,5 +1,6 @@
 """A run's results as plain objects: items with their generations and scores."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal, cast
@@ -11,7 +12,7 @@ from app.errors import InputError
 from app.tables import GenerationRow, ItemRow, RunItemRow, RunRow, ScoreRow
 from evaluation.benchmarks.item import Item, Kind
 
-LAST = "last"
+_LAST = re.compile(r"last(?:~(\d{1,6}))?")
 _LISTED = 5  # runs named in an error
 
 
@@ -74,14 +75,15 @@ class Record:
 
 
 def load_run(session: Session, run: str) -> RunRow:
-    """The run of an id, of the start of an id that no other run shares (in any case), or of the word ``last``.
+    """The run of an id, of the start of an id that no other run shares (in any case), or of the word ``last``;
+    ``last~1`` is the one before it, ``last~2`` the one before that.
 
     Raises:
         InputError: no run, or more than one, fits; the message names the newest of those in question.
     """
     newest = select(RunRow).order_by(RunRow.started.desc(), RunRow.id.desc())
-    if run == LAST:
-        found: Sequence[RunRow] = session.scalars(newest.limit(1)).all()
+    if (counted := _LAST.fullmatch(run)) is not None:
+        found: Sequence[RunRow] = session.scalars(newest.offset(int(counted[1] or 0)).limit(1)).all()
     else:
         fitting = newest.where(RunRow.id.startswith(run.upper(), autoescape=True))
         found = session.scalars(fitting).all() if run else []

@@ -15,7 +15,7 @@ from evaluation.benchmarks.item import Item
 from evaluation.results.records import Generation, JudgeKind, Outcome, Score, Verdict
 from evaluation.scorers.base import Attempt
 
-VERSION = "1"
+VERSION = "2"  # 2: texts keep none of the prompt's own tags
 
 # The verdict stands alone on the last line; anything else is unparsed, however clear it may look to a person.
 _VERDICT = re.compile(r"^[\s*_`\"']*verdict[\s*_`\"']*:[\s*_`\"']*(true|false)[\s*_`\"'.]*$", re.IGNORECASE)
@@ -50,12 +50,18 @@ languages do not count against it; whole clauses or sentences in another languag
 middle of a sentence is judged by the text that is there."""
 
 
+# An answer that closes its own block could otherwise go on as the reference.
+_OUR_TAG = re.compile(r"<\s*/?\s*(?:question|reference|answer)\s*>", re.IGNORECASE)
+
+
 def build_prompt(kind: JudgeKind, item: Item, answer: str) -> list[dict[str, str]]:
-    """The judge's messages for one answer."""
+    """The judge's messages for one answer; the prompt's own tags are taken out of every text."""
+    answer = _OUR_TAG.sub("", answer)
     language = get_language(item.language)
     languages = language.english if language.code == "en" else f"{language.english} and English"
     if kind == "correct":
-        asked = _CORRECT.format(question=item.question, reference=item.reference, answer=answer)
+        question, reference = (_OUR_TAG.sub("", text or "") for text in (item.question, item.reference))
+        asked = _CORRECT.format(question=question, reference=reference, answer=answer)
     else:
         asked = _LANGUAGE.format(answer=answer, language=language.english)
     return [{"role": "system", "content": _SYSTEM.format(languages=languages)}, {"role": "user", "content": asked}]

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from checkpoint_files import write_checkpoint
 from local_endpoint import LocalEndpoint, failure
 
 SAMPLE = ["--bench", "sample"]
@@ -48,6 +49,17 @@ def test_an_endpoint_is_evaluated_and_the_report_written_as_json(tmp_path: Path)
     assert (accuracy["n"], accuracy["missing"]) == (81, 0)
     assert report["groups"]["language"]["Hindi"]["accuracy"]["n"] == 45
     assert {"unparsed", "cut_off", "language_undetermined", "well_formed"} <= set(report["metrics"])
+
+
+def test_completions_that_cannot_fit_are_refused_before_vllm_starts(tmp_path: Path) -> None:
+    checkpoint = write_checkpoint(tmp_path / "short")
+    config = json.loads((checkpoint / "config.json").read_text()) | {"max_position_embeddings": 1024}
+    (checkpoint / "config.json").write_text(json.dumps(config))
+    done = himed_eval(*SAMPLE, "--model", str(checkpoint), folder=tmp_path)
+    assert done.returncode == 2
+    (line,) = [line for line in done.stderr.splitlines() if line.startswith("himed-eval: error: ")]
+    assert "completions of 1,024 tokens leave no room for a prompt in the model's 1,024; give --max-tokens" in line
+    assert "starting vLLM" not in done.stderr
 
 
 def test_predictions_are_scored_with_the_shares_of_their_judge(tmp_path: Path) -> None:

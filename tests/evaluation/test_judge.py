@@ -54,8 +54,8 @@ async def test_equal_prompts_are_asked_once_and_choices_are_not_judged_for_corre
         assert len(local.requests) == 3
     scores, verdicts = results[0]
     assert [(s.scorer, s.value, s.version) for s in scores] == [
-        ("judge_correct", 1.0, "1:j"),
-        ("judge_language", 1.0, "1:j"),
+        ("judge_correct", 1.0, "2:j"),
+        ("judge_language", 1.0, "2:j"),
     ]
     assert [v.kind for v in verdicts] == ["correct", "language"]
     assert [s.scorer for s in choice_scores] == ["judge_language"]

@@ -15,8 +15,8 @@ from evaluation.results.records import Score, load_records, load_run
 
 @pytest.mark.parametrize(
     ("named", "found"),
-    [(RUN_A, RUN_A), ("01KJMB", RUN_B), ("01kjmb", RUN_B), ("last", RUN_EN)],
-    ids=["whole id", "prefix", "lower case", "last"],
+    [(RUN_A, RUN_A), ("01KJMB", RUN_B), ("01kjmb", RUN_B), ("last", RUN_EN), ("last~2", RUN_A)],
+    ids=["whole id", "prefix", "lower case", "last", "before last"],
 )
 def test_a_run_is_found_by_id_prefix_or_last(filled: Engine, named: str, found: str) -> None:
     with Session(filled) as session:
@@ -24,7 +24,7 @@ def test_a_run_is_found_by_id_prefix_or_last(filled: Engine, named: str, found: 
         assert (run.id, run.benchmark.n) == (found, 4)
 
 
-@pytest.mark.parametrize("named", ["nope", "", "01KJMA00000000000000000000X", "%", "01KJM_"])
+@pytest.mark.parametrize("named", ["nope", "", "01KJMA00000000000000000000X", "%", "01KJM_", "last~3", "last~"])
 def test_an_unknown_run_is_refused_with_the_newest_ones(filled: Engine, named: str) -> None:
     with (
         Session(filled) as session,
