@@ -9,17 +9,19 @@ from app.errors import InputError
 from app.languages import LANGUAGES
 
 SUFFIXES = (".json", ".jsonl", ".csv")
+MANIFEST = "manifest.json"  # of a folder that a command of ours made: it counts rows, and holds none
 
 _SHARD = re.compile(r"(?P<stem>.+)\.part(?P<number>\d+)")
 _LANGUAGE_OF_NAME = {language.english.casefold(): language.code for language in LANGUAGES}
 
 
 def data_files(folder: Path) -> Iterator[Path]:
-    """All data files under a folder in a fixed order; hidden folders (caches, notebook checkpoints) are left out."""
+    """All data files under a folder in a fixed order; hidden folders (caches, notebook checkpoints) and manifests are
+    left out."""
     for parent, folders, names in os.walk(folder):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         for name in sorted(names):
-            if not name.startswith(".") and name.lower().endswith(SUFFIXES):
+            if not name.startswith(".") and name != MANIFEST and name.lower().endswith(SUFFIXES):
                 yield Path(parent, name)
 
 

@@ -3,7 +3,7 @@
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Literal, NoReturn
 
 import typer
 
@@ -174,6 +174,7 @@ def pipeline(
         typer.Option("--set", help="section.key=value for all stages, STAGE:section.key=value for one; repeatable."),
     ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of all checkpoints; default: the recipes' own.")] = None,
+    until: Annotated[str | None, typer.Option(help="Stop after this stage.")] = None,
     restart: Annotated[bool, typer.Option("--restart", help="Delete earlier runs there, and begin anew.")] = False,
     allow_overlap: Annotated[
         bool, typer.Option("--allow-overlap", help="Train on questions that stand in a benchmark.")
@@ -182,7 +183,7 @@ def pipeline(
 ) -> None:
     """Run all stages of a system, each from the last; finished ones are skipped, a stopped one goes on.
 
-    The demo builds its data and its base model first, and is evaluated by himed-eval in the end.
+    The demo builds its data and its base model first, and is evaluated by himed-eval in the end (not with --until).
     """
     from training.pipeline import plan_pipeline, run_pipeline
 
@@ -190,9 +191,9 @@ def pipeline(
     if name == "demo":
         from training.demo import run_demo
 
-        run_demo(out or Path(".demo"), overrides or [], **options)
+        run_demo(out or Path(".demo"), overrides or [], until=until, **options)
     else:
-        run_pipeline(plan_pipeline(name, overrides or [], out), **options)
+        run_pipeline(plan_pipeline(name, overrides or [], out, until), **options)
 
 
 @app.command("check-data")
@@ -205,6 +206,10 @@ def check_data(
     allow_overlap: Annotated[bool, typer.Option("--allow-overlap", help="Count overlap, but do not fail.")] = False,
     tokenizer: Annotated[Path | None, typer.Option(help="Checkpoint folder whose tokenizer measures lengths.")] = None,
     max_length: Annotated[int | None, typer.Option(min=1, help="Longest row in tokens, with --tokenizer.")] = None,
+    stage: Annotated[
+        Literal["la", "rc", "sft", "reward-model", "rl"] | None,
+        typer.Option(help="Read the rows as this stage does.  [default: as the files' layout says]"),
+    ] = None,
     language: Annotated[str | None, typer.Option(help="Language of files that do not name theirs.")] = None,
     json: Annotated[Path | None, typer.Option(help="Write the whole report to this file.")] = None,
 ) -> None:
@@ -222,6 +227,7 @@ def check_data(
         allow_overlap=allow_overlap,
         tokenizer=tokenizer,
         max_length=max_length,
+        stage=stage,
         language=language,
         json=json,
     )

@@ -16,7 +16,7 @@ from typing import Final, get_args
 
 import orjson
 
-from app.data_files import SUFFIXES, data_files
+from app.data_files import MANIFEST, SUFFIXES, data_files
 from app.errors import InputError
 from app.files import write_whole
 from app.languages import LANGUAGES, Language, Tier, find_language, get_language
@@ -24,7 +24,6 @@ from app.rows import InvalidRow, RowError, read_rows
 from training.data.layouts import find_layout, read_record
 
 TIERS: Final[tuple[Tier, ...]] = get_args(Tier)
-MANIFEST: Final = "manifest.json"
 REPLAY: Final = 0.85
 
 

@@ -32,25 +32,30 @@ def pipeline_names() -> list[str]:
     return sorted({name.partition("/")[0] for name in recipe_names()})
 
 
-def plan_pipeline(name: str, overrides: Sequence[str] = (), out: Path | None = None) -> list[StageRun]:
+def plan_pipeline(
+    name: str, overrides: Sequence[str] = (), out: Path | None = None, until: str | None = None
+) -> list[StageRun]:
     """The stages of a pipeline in their order.
 
     Args:
         name: of the pipeline.
         overrides: ``section.key=value`` for every stage, ``STAGE:section.key=value`` for one.
         out: folder of all runs, ``out/STAGE``; None leaves the recipes' own.
+        until: the last stage that is wanted; None is the pipeline's last.
 
     Raises:
-        InputError: there is no such pipeline, an override names no stage of it, or a setting is wrong.
+        InputError: there is no such pipeline, ``until`` or an override names no stage of it, or a setting is wrong.
     """
     if name not in pipeline_names():
         raise InputError(f"no pipeline is called {name!r}", remedy=f"use one of {', '.join(pipeline_names())}")
     have = set(recipe_names())
     stages = [stage for stage in (*HIMED, *CURE_MED) if f"{name}/{stage}" in have]
-    for override in overrides:
-        stage = _stage_of(override)
+    named = [("--until", until), *(("--set", _stage_of(override)) for override in overrides)]
+    for field, stage in named:
         if stage is not None and stage not in stages:
-            raise InputError(f"{stage!r} is no stage of {name}", field="--set", remedy=f"use {', '.join(stages)}")
+            raise InputError(f"{stage!r} is no stage of {name}", field=field, remedy=f"use {', '.join(stages)}")
+    if until is not None:
+        del stages[stages.index(until) + 1 :]
     return [_plan_stage(name, stage, overrides, out) for stage in stages]
 
 

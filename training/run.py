@@ -75,6 +75,8 @@ def run_recipe(
 
 def _train(job: Job[Any]) -> None:
     """Train in this process."""
+    if not sys.stderr.isatty():
+        _leave_out_progress_bars()
     try:
         match job.recipe:
             case SftRecipe():
@@ -100,6 +102,15 @@ def _leave_process_group() -> None:
 
     if distributed.is_available() and distributed.is_initialized():
         distributed.destroy_process_group()
+
+
+def _leave_out_progress_bars() -> None:
+    """In a file, bars are one long line; the trainer's own becomes its log lines (`Job.arguments`)."""
+    from datasets import disable_progress_bars
+    from transformers.utils import logging
+
+    disable_progress_bars()
+    logging.disable_progress_bar()
 
 
 def _end_progress_bars() -> None:

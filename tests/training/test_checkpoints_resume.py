@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 from checkpoint_sample import write_deepspeed, write_resumable
 
-from app.errors import InputError
-from training.checkpoints import newest_resumable, prune, why_not_whole
+from training.checkpoints import newest_resumable, why_not_whole
 
 
 def _cut(file: Path) -> None:
@@ -117,33 +116,6 @@ def test_pickled_weights_are_not_resumed(tmp_path: Path) -> None:
     problem = why_not_whole(checkpoint)
     assert problem is not None
     assert problem.startswith("pytorch_model.bin: pickled weights")
-
-
-def test_pruning_keeps_the_newest_whole_ones_the_best_and_what_is_on_its_way(tmp_path: Path) -> None:
-    for step in (10, 20, 30, 40):
-        write_resumable(tmp_path, step)
-    (tmp_path / "checkpoint-20" / "optimizer.pt").unlink()
-    write_resumable(tmp_path, 50, best=f"{tmp_path}/checkpoint-10")
-    (write_resumable(tmp_path, 60) / "trainer_state.json").unlink()
-    (tmp_path / "runs").mkdir()
-    removed = prune(tmp_path, keep=2)
-    assert [each.name for each in removed] == ["checkpoint-30", "checkpoint-20"]
-    assert sorted(each.name for each in tmp_path.iterdir()) == [
-        "checkpoint-10",
-        "checkpoint-40",
-        "checkpoint-50",
-        "checkpoint-60",
-        "runs",
-    ]
-    assert prune(tmp_path, keep=2) == []
-
-
-def test_pruning_never_deletes_when_nothing_whole_would_be_left(tmp_path: Path) -> None:
-    (write_resumable(tmp_path, 10) / "trainer_state.json").unlink()
-    assert prune(tmp_path, keep=1) == []
-    assert (tmp_path / "checkpoint-10").is_dir()
-    with pytest.raises(InputError, match="keep at least 1"):
-        prune(tmp_path, keep=0)
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from data_rows import CURE_MED, TRIPLE, write_rows
 
+from app.data_files import data_files
 from app.errors import InputError
 from app.languages import LANGUAGES
 from training.curriculum import build_curriculum
@@ -179,3 +180,9 @@ def test_the_real_files_give_the_published_tiers(shared_data: Path, tmp_path: Pa
 
     assert [stage.rows for stage in built.stages] == [4_743, 6_908, 12_288]
     assert built.set_aside == ()
+
+
+def test_a_folder_of_sets_holds_data_and_a_manifest_that_is_none(folder: Path, tmp_path: Path) -> None:
+    built = build_curriculum(folder, tmp_path / "out", seed=0)
+    found = [file.name for file in data_files(tmp_path / "out")]
+    assert found == sorted(stage.file for stage in built.stages)

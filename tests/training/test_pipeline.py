@@ -39,11 +39,19 @@ def test_an_override_can_be_for_one_stage() -> None:
     assert [(trainer.max_steps, trainer.seed) for trainer in read] == [(7, 3), (-1, 3)]
 
 
+def test_a_pipeline_can_stop_after_a_stage() -> None:
+    assert [stage.recipe for stage in plan_pipeline("demo", until="dsr-rl")] == [
+        "demo/la", "demo/rc", "demo/reward-model", "demo/dsr-rl",
+    ]  # fmt: skip
+
+
 def test_mistakes_are_found_before_the_first_stage() -> None:
     with pytest.raises(InputError, match="no pipeline is called 'himed'"):
         plan_pipeline("himed")
     with pytest.raises(InputError, match="'sft' is no stage of himed-8b"):
         plan_pipeline("himed-8b", ["sft:trainer.max_steps=7"])
+    with pytest.raises(InputError, match="field '--until': 'sft' is no stage of himed-8b"):
+        plan_pipeline("himed-8b", until="sft")
     with pytest.raises(InputError, match="unknown key"):
         plan_pipeline("himed-8b", ["dsr-rl:trainer.max_step=7"])
 

@@ -139,3 +139,9 @@ def test_the_hash_follows_the_settings_and_is_the_lineages() -> None:
     other = load_recipe("himed-8b/la", ["trainer.seed=7"])
     assert recipe_hash(recipe) == recipe_hash(same) == settings_hash(recipe.model_dump(mode="json"))
     assert recipe_hash(recipe) != recipe_hash(other)
+
+
+def test_vllm_is_spread_over_processes_that_it_divides() -> None:
+    halved = ["launch.processes=4", "trainer.gradient_accumulation_steps=32"]
+    said = _fails(*halved, recipe="cure-med-32b/rl-high")
+    assert "vllm_tensor_parallel_size 8 does not divide the 4 processes" in said

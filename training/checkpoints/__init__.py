@@ -10,7 +10,7 @@ from training.checkpoints.lineage import (
     base_model,
     settings_hash,
 )
-from training.checkpoints.resume import newest_resumable, prune, why_not_whole
+from training.checkpoints.resume import newest_resumable, why_not_whole
 from training.checkpoints.store import begin_checkpoint, finish_checkpoint, is_finished, lineage_chain, read_lineage
 
 __all__ = [
@@ -26,7 +26,6 @@ __all__ = [
     "lineage_chain",
     "model_card",
     "newest_resumable",
-    "prune",
     "read_lineage",
     "settings_hash",
     "why_not_whole",

@@ -3,7 +3,6 @@
 import json
 import logging
 import re
-import shutil
 import zipfile
 from pathlib import Path
 from typing import Any, Final
@@ -54,30 +53,6 @@ def why_not_whole(checkpoint: Path) -> str | None:
         place = "" if error.file in (None, checkpoint) else f"{Path(str(error.file)).name}: "
         return f"{place}{error.problem}"
     return None
-
-
-def prune(folder: Path, keep: int) -> list[Path]:
-    """Delete old ``checkpoint-N``, and half-written ones among them; returns what was deleted.
-
-    The newest ``keep`` whole ones stay, and so do the best by the trainer's metric and whatever is newer than the
-    newest whole one, which may be on its way.
-
-    Raises:
-        InputError: ``keep`` is less than 1: nothing would be left to go on from.
-    """
-    if keep < 1:
-        raise InputError(f"keep is {keep}", remedy="keep at least 1 checkpoint")
-    checkpoints = _checkpoints(folder)
-    whole = [checkpoint for checkpoint in checkpoints if why_not_whole(checkpoint) is None]
-    if not whole:
-        return []
-    best = Path(str(_read_state(whole[0]).get("best_model_checkpoint") or "")).name
-    older = checkpoints[checkpoints.index(whole[0]) :]
-    removed = [checkpoint for checkpoint in older if checkpoint not in whole[:keep] and checkpoint.name != best]
-    for checkpoint in removed:
-        (checkpoint / _STATE).unlink(missing_ok=True)  # killed from here on, it is no longer taken for whole
-        shutil.rmtree(checkpoint)
-    return removed
 
 
 def _checkpoints(folder: Path) -> list[Path]:

@@ -1,8 +1,6 @@
 """`himed-train pipeline demo`: both systems on a tiny model, from random weights to figures of himed-eval."""
 
-import os
 import shlex
-import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from app.engine.process import run_supervised
 from app.errors import InputError
 from training.checkpoints import read_lineage
 from training.demo.data import BASE, DATA, build_demo
@@ -33,20 +32,21 @@ _SAMPLING: Final = ("--temperature", "0", "--top-p", "1", "--repetition-penalty"
 _METRICS: Final = ("accuracy", "language_consistency")
 
 
-def plan_demo(folder: Path, overrides: Sequence[str] = ()) -> list[StageRun]:
-    """The demo's stages, with everything under ``folder``.
+def plan_demo(folder: Path, overrides: Sequence[str] = (), until: str | None = None) -> list[StageRun]:
+    """The demo's stages, with everything under ``folder``; see `plan_pipeline`.
 
     Raises:
-        InputError: an override is wrong.
+        InputError: an override or ``until`` is wrong.
     """
     places = [f"data.folder={folder / DATA}", f"model.base={folder / BASE}"]
-    return plan_pipeline("demo", [*places, *overrides], folder / TRAINING)
+    return plan_pipeline("demo", [*places, *overrides], folder / TRAINING, until)
 
 
 def run_demo(
     folder: Path,
     overrides: Sequence[str] = (),
     *,
+    until: str | None = None,
     restart: bool = False,
     allow_overlap: bool = False,
     allow_hub: bool = False,
@@ -56,6 +56,7 @@ def run_demo(
     Args:
         folder: of everything; what is finished there is kept.
         overrides: ``section.key=value`` for all stages, ``STAGE:section.key=value`` for one.
+        until: the last stage that is trained; nothing is evaluated then.
         restart: train all stages anew.
         allow_overlap: as for any pipeline.
         allow_hub: as for any pipeline.
@@ -66,9 +67,10 @@ def run_demo(
     """
     print(f"== data and base model -> {folder}", flush=True)
     build_demo(folder)
-    stages = plan_demo(folder, overrides)
+    stages = plan_demo(folder, overrides, until)
     run_pipeline(stages, restart=restart, allow_overlap=allow_overlap, allow_hub=allow_hub)
-    reports = {system: _evaluate(folder, system, stage, bench) for system, stage, bench in _EVALUATIONS}
+    evaluations = _EVALUATIONS if until is None else ()
+    reports = {system: _evaluate(folder, system, stage, bench) for system, stage, bench in evaluations}
     show_results(stages, reports)
 
 
@@ -78,7 +80,7 @@ def _evaluate(folder: Path, system: str, stage: str, bench: str) -> Path:
     words = ["--bench", str(folder / DATA / bench), "--model", str(folder / TRAINING / stage / "final")]
     words += ["--db", f"sqlite:///{folder / DATABASE}", "--json", str(report), *_SAMPLING]
     print(f"== himed-eval {shlex.join(words)}", flush=True)
-    if code := subprocess.run([sys.executable, "-m", "evaluation.cli", *words], check=False, env=os.environ).returncode:
+    if code := run_supervised([sys.executable, "-m", "evaluation.cli", *words]):
         raise InputError(f"himed-eval ended with status {code}", remedy="see its message above")
     return report
 

@@ -287,6 +287,12 @@ class GrpoRecipe(BaseRecipe):
             raise ValueError("best.by: himed-eval compares whole models: with lora use best.by: last")
         if self.trainer.use_vllm and self.launch.accelerate == "cpu":
             raise ValueError("trainer.use_vllm needs GPUs: TRL cannot hand weights to vLLM on a CPU")
+        processes, parallel = self.launch.nodes * self.launch.processes, self.trainer.vllm_tensor_parallel_size
+        if self.trainer.use_vllm and processes % parallel:
+            raise ValueError(
+                f"trainer.vllm_tensor_parallel_size {parallel} does not divide the {processes} processes: each copy of "
+                "vLLM is spread over so many of them"
+            )
         return self
 
     def arguments(self) -> dict[str, Any]:

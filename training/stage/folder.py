@@ -9,7 +9,7 @@ import orjson
 
 from app.errors import InputError
 from app.files import write_whole
-from training.checkpoints import is_finished, newest_resumable, read_lineage
+from training.checkpoints import is_finished, newest_resumable
 from training.recipe import Recipe, recipe_hash
 from training.recipe.loader import load_recipe
 from training.recipe.stages import GrpoRecipe
@@ -70,10 +70,6 @@ class RunFolder:
             InputError: it is there but changed.
         """
         return self.final.is_dir() and is_finished(self.final)
-
-    def result_revision(self) -> str:
-        """The finished result's revision."""
-        return read_lineage(self.final).revision
 
     def newest_checkpoint(self) -> Path | None:
         """Where a stopped run goes on; None before its first whole checkpoint."""

@@ -1,6 +1,7 @@
 """One stage to be run: its recipe with all overrides, where it starts and where it writes."""
 
 import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -45,9 +46,10 @@ class Job(Generic[AnyRecipe]):
         return data_files(self.recipe.data, self.recipe.data.benchmarks)
 
     def arguments(self) -> dict[str, Any]:
-        """The trainer's arguments; sets where TensorBoard's events are written."""
+        """The trainer's arguments, with a progress bar in a terminal alone; sets where TensorBoard's events are
+        written."""
         os.environ["TENSORBOARD_LOGGING_DIR"] = str(self.folder.logs)
-        return self.recipe.arguments()
+        return self.recipe.arguments() | {"disable_tqdm": not sys.stderr.isatty()}
 
     def begin(self, data: StageData[AnyInstance]) -> None:
         """Take the folder, and write down which rows were left out.
