@@ -7,17 +7,21 @@ BIN := $(VENV)/bin
 STACK := $(if $(GPU),gpu,cpu)
 LOCK := requirements/$(STACK).lock
 STAMP := $(VENV)/.setup-$(STACK)
-TEST_PROCESSES ?= 2
+# More than cores: much of the suite waits for servers, browsers and files.
+TEST_PROCESSES ?= 3
+PIP_AUDIT := 2.10.1
 BROWSER := chromium fonts-noto-core
 # Where PyTorch's CPU builds are found when pip's own index has none (no CUDA libraries are needed on a CPU).
 TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 
-.PHONY: help setup browser demo test test-fast lint format lock clean
+.PHONY: help setup browser demo test test-fast lint format docs coverage audit lock clean
 help:
 	@echo "make setup    install the locked environment into $(VENV) (GPU=1 for a CUDA node)"
-	@echo "make demo     build a tiny model, serve it with vLLM, evaluate it on the sample benchmark, print the table"
+	@echo "make demo     train a tiny model through HiMed's stages, serve, evaluate and compare it, open the page"
 	@echo "make test     all tests (with a browser for the page's); make test-fast leaves out vLLM, training and browser"
 	@echo "make lint     ruff, mypy, import-linter;  make format mends what can be mended"
+	@echo "make docs     the documentation as a site in site/;  make coverage: of the fast tests, by package"
+	@echo "make audit    known vulnerabilities of the locked packages, dependencies that nothing imports"
 	@echo "make lock     resolve the lock files anew;  make clean removes $(VENV) and the demo's files"
 
 setup: $(STAMP)
@@ -70,8 +74,23 @@ format: setup
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
 
+docs: setup
+	@$(BIN)/python -m mkdocs build --quiet
+	@echo "== docs: site/index.html"
+
+coverage: setup
+	@$(BIN)/python -m pytest -n $(TEST_PROCESSES) --dist loadgroup --no-loadscope-reorder -m "not slow" -q \
+	  --cov=app --cov=training --cov=evaluation --cov=server --cov=ui --cov-report=
+	@for package in app training evaluation server ui; do \
+	  printf "%-11s" $$package; $(BIN)/coverage report --include="$$package/*" --format=total | sed 's/$$/ %/'; done
+	@$(BIN)/coverage report --skip-covered --sort=cover | head -40
+
+audit: setup
+	@$(BIN)/deptry .
+	@$(BIN)/uvx pip-audit==$(PIP_AUDIT) --strict --disable-pip --no-deps -r $(LOCK)
+
 lock: setup
 	UV_EXTRA_INDEX_URL=$${UV_EXTRA_INDEX_URL-$(TORCH_INDEX)} requirements/lock.sh $(BIN)/uv
 
 clean:
-	rm -rf $(VENV) .demo
+	rm -rf $(VENV) .demo site
