@@ -2,6 +2,7 @@
 
 import os
 import signal
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from importlib.util import find_spec
@@ -21,10 +22,17 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parents[1]
 # Gateways, scripted backends and speaking models are the server's, and the page's tests stand before them too.
 sys.path.append(str(ROOT / "tests" / "server"))
+# Checkpoints without a model in them are the ground floor's, and the evaluator meets them too.
+sys.path.append(str(ROOT / "tests" / "app"))
 pytest_plugins = ["speaking_servers"]
 # Not HIMED_: the settings refuse every variable of that kind that they do not know.
 POSTGRES = os.environ.get("TEST_POSTGRES", "postgresql://postgres@127.0.0.1:5432/test")
 
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Test processes share the cores. Trainings whose threads spin while they wait for one another's turn were ten times
+    # slower than with a thread each; what the tests start inherits it.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     # Run in the background of a shell, where Ctrl-C is ignored, also by all that the tests start and interrupt.
@@ -125,3 +133,24 @@ async def vllm_server(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFa
     settings = EngineSettings(tiny_checkpoint, max_model_len=2048, log_dir=tmp_path_factory.mktemp("vllm"))
     async with Engine(settings) as engine:
         yield engine
+
+
+@pytest.fixture(scope="session")
+def demo_command(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
+    """`make demo` with a few steps of training in place of some hundred, and six items of each benchmark."""
+    if find_spec("vllm") is None or find_spec("trl") is None:
+        pytest.skip("vLLM or TRL is not installed: run `make setup`")
+    folder = str(tmp_path_factory.mktemp("demo") / ".demo")
+    few = ["trainer.max_steps=2", "dsr-rl:measure_prompts=0", "dsr-rl:trainer.max_completion_length=16"]
+    words = [sys.executable, "-m", "ui.demo", "--folder", folder, "--no-ui", "--limit", "6"]
+    return words + [word for one in few for word in ("--set", one)]
+
+
+@pytest.fixture(scope="session")
+def demo_folder(demo_command: list[str]) -> Path:
+    """What this demo has made, with what it said in ``demo.txt``."""
+    made = subprocess.run(demo_command, capture_output=True, text=True, check=False)
+    folder = Path(demo_command[demo_command.index("--folder") + 1])
+    assert made.returncode == 0, made.stdout + made.stderr
+    (folder / "demo.txt").write_text(made.stdout, encoding="utf-8")
+    return folder
