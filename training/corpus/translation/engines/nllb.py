@@ -1,4 +1,4 @@
-"""NLLB-200 from a folder: the parts that transformers and CTranslate2 have in common, and which of them opens it."""
+"""NLLB-200 from a folder: the parts that transformers and CTranslate2 have in common."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -12,7 +12,6 @@ from training.corpus.translation.config import Nllb
 from training.corpus.translation.engines.base import Failed, batch_by_length, split_clauses
 
 _MORE_BEAMS: Final = 2  # with every further attempt
-_CT2_FILE: Final = "model.bin"
 _TOKENIZER_FILES: Final = ("tokenizer.json", "sentencepiece.bpe.model")
 
 
@@ -72,23 +71,6 @@ class NllbEngine(ABC):
 
     def _encode(self, texts: Sequence[str]) -> list[list[int]]:
         return self._tokenizer(list(texts), add_special_tokens=True)["input_ids"] if texts else []
-
-
-def open_nllb(settings: Nllb) -> NllbEngine:
-    """The engine for a folder: CTranslate2 where it holds a ``model.bin``, else transformers.
-
-    Raises:
-        InputError: no such folder, no model in it, no tokenizer, or one without the languages.
-    """
-    if not settings.path.is_dir():
-        raise InputError("no such folder", file=settings.path, remedy="name the translation model's folder")
-    if (settings.path / _CT2_FILE).is_file():
-        from training.corpus.translation.engines.ct2 import CTranslate2Engine
-
-        return CTranslate2Engine(settings)
-    from training.corpus.translation.engines.hf import TransformersEngine
-
-    return TransformersEngine(settings)
 
 
 def open_tokenizer(settings: Nllb) -> Any:
