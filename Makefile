@@ -83,7 +83,7 @@ coverage: setup
 	  --cov=app --cov=training --cov=evaluation --cov=server --cov=ui --cov-report=
 	@for package in app training evaluation server ui; do \
 	  printf "%-11s" $$package; $(BIN)/coverage report --include="$$package/*" --format=total | sed 's/$$/ %/'; done
-	@$(BIN)/coverage report --skip-covered --sort=cover | head -40
+	@$(BIN)/coverage report --skip-covered --sort=cover | sed -n 1,40p
 
 audit: setup
 	@$(BIN)/deptry .
