@@ -153,6 +153,10 @@ def _identify(config: EvalConfig) -> tuple[str, str, str, str]:
                 file=config.model,
                 remedy="give a local folder with config.json and weights",
             )
+        if not (config.model / "config.json").is_file():
+            inside = config.model / "final"
+            there = f"name {inside}" if (inside / "config.json").is_file() else "name the folder that holds it"
+            raise InputError("no config.json: this is no checkpoint", file=config.model, remedy=there)
         return "model", config.model_name or config.model.resolve().name, checkpoint_revision(config.model), ""
     if config.predictions is not None:
         name = config.model_name or config.predictions.stem

@@ -58,6 +58,9 @@ async def _nobody_there(request: Request, _error: Any) -> Response:
 
 async def _invalid(request: Request, error: Any) -> Response:
     """A body that does not fit: the first thing that is wrong with it."""
+    if "json" not in request.headers.get("content-type", "json"):
+        message = "the body is not said to be JSON: send the header Content-Type: application/json"
+        return await _told(request, ApiError(400, message, code="invalid_request"))
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"] if part != "body") or None
     message = f"`{field}`: {first['msg']}" if field else first["msg"]

@@ -170,6 +170,7 @@ class _Running:
 
     async def _start(self) -> None:
         began = monotonic()
+        logger.info("engine is starting", extra={"backend": self.replica.name})
         engine = Engine(self.replica.settings)
         await self._stack.enter_async_context(engine)
         self.engine = engine

@@ -10,8 +10,9 @@ from app.command import BAD_INPUT
 from app.errors import InputError
 from training.machine import Machine, this_machine
 from training.processes import run_processes, said_once
-from training.recipe import GrpoRecipe, RewardModelRecipe, SftRecipe, load_recipe
+from training.recipe import GrpoRecipe, Recipe, RewardModelRecipe, SftRecipe, load_recipe
 from training.recipe.plan import launch_words
+from training.stage.data import data_files
 from training.stage.finish import run_command
 from training.stage.folder import RunFolder, weights_folder
 from training.stage.job import Job
@@ -142,6 +143,8 @@ def _launch(
     path_or_name: str, overrides: Sequence[str], options: Sequence[str], job: Job[Any], machine: Machine
 ) -> None:
     """Train in the processes that accelerate starts."""
+    data_files(job.recipe.data, job.recipe.data.train)
+    _check_gpus(job.recipe)
     job.folder.path.mkdir(parents=True, exist_ok=True)
     words = launch_words(path_or_name, job.recipe, overrides, machine)
     code = run_processes([sys.executable, "-m", "training.start", *words[2:], *options], job.folder.stop_file)
@@ -155,6 +158,21 @@ def _launch(
     # The others do not look: a shared folder shows them the first one's files later.
     if machine.is_first and not _is_trained(job):
         raise StopRequested
+
+
+def _check_gpus(recipe: Recipe) -> None:
+    """Say in one line what each of the processes would meet by itself, after a minute."""
+    if recipe.trainer.use_cpu:
+        return
+    import torch
+
+    found, wanted = torch.cuda.device_count(), recipe.launch.processes
+    if found < wanted:
+        problem = f"{recipe.name} wants {wanted} GPUs, and there are {found} here"
+        remedy = (
+            f"himed-train plan {recipe.name} --gpus N tells how it keeps its batch on fewer; launch --slurm uses others"
+        )
+        raise InputError(problem, field="launch.processes", remedy=remedy)
 
 
 def _is_trained(job: Job[Any]) -> bool:

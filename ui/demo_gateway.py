@@ -21,6 +21,7 @@ from app.yaml_file import read_yaml
 
 _LOOPBACK: Final = "127.0.0.1"
 _PORT: Final = 8000
+_MAX_TOKENS: Final = 128
 _STOP_S: Final = 30.0  # for two engines to end
 _POLL_S: Final = 0.5
 
@@ -35,7 +36,9 @@ def write_config(file: Path, checkpoints: Mapping[str, Path]) -> Path:
         name: {"checkpoint": os.path.relpath(folder, file.parent), "format": "himed", "languages": ["hi"]}
         for name, folder in reversed(list(checkpoints.items()))
     }
-    values = {"host": _LOOPBACK, "port": port, "open": True, "drain_s": 5, "models": models}
+    # The base knows no end: without a limit it would fill its context at every question.
+    limits = {"max_tokens": _MAX_TOKENS}
+    values = {"host": _LOOPBACK, "port": port, "open": True, "drain_s": 5, "limits": limits, "models": models}
     write_whole(file, f"# Made by himed-demo.\n{yaml.safe_dump(values, sort_keys=False)}")
     return file
 

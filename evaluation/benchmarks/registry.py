@@ -99,6 +99,8 @@ def load_benchmark(
         files = files_of_folder(path)
     elif path.exists():
         files = (path,)
+    elif path.suffix or len(path.parts) > 1:
+        raise InputError("no such benchmark file or folder", file=path, remedy="check the path")
     else:
         names = ", ".join(known.name for known in KNOWN)
         remedy = f"use one of {names}, or the path of a file or folder"

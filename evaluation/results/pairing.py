@@ -30,10 +30,14 @@ class Pairing:
     def describe(self) -> str:
         """What was paired, in one sentence."""
         how = "by item" if self.kind == "compare" else "by question number"
-        return (
+        paired = (
             f"{self.shared:,} items paired {how}; {self.only_a:,} only in {self.comparison.a}, "
             f"{self.only_b:,} only in {self.comparison.b}"
         )
+        formats = self.a.model.format, self.b.model.format
+        if formats[0] == formats[1]:
+            return paired
+        return f"{paired}. A was asked and read in the format {formats[0]}, B in {formats[1]}: that alone can differ"
 
     def to_dict(self) -> dict[str, Any]:
         """Everything, ready for JSON."""

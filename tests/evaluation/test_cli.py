@@ -62,6 +62,15 @@ def test_completions_that_cannot_fit_are_refused_before_vllm_starts(tmp_path: Pa
     assert "starting vLLM" not in done.stderr
 
 
+def test_a_folder_that_is_no_checkpoint_leaves_no_run_behind(tmp_path: Path) -> None:
+    (tmp_path / "stage").mkdir()
+    write_checkpoint(tmp_path / "stage" / "final")
+    done = himed_eval(*SAMPLE, "--model", str(tmp_path / "stage"), folder=tmp_path)
+    assert done.returncode == 2
+    assert f"no config.json: this is no checkpoint; name {tmp_path / 'stage' / 'final'}" in done.stderr
+    assert not (tmp_path / "himed.db").exists()
+
+
 def test_predictions_are_scored_with_the_shares_of_their_judge(tmp_path: Path) -> None:
     done = himed_eval(*SAMPLE, "--predictions", str(ANSWERS), "--json", str(tmp_path / "report.json"), folder=tmp_path)
     assert done.returncode == 3  # the sample's answers do not cover every item

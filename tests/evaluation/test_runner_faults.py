@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from checkpoint_files import write_checkpoint
 from local_endpoint import LocalEndpoint, completion, failure
 from sqlalchemy import event
 from sqlalchemy.exc import OperationalError
@@ -185,7 +186,7 @@ def test_too_few_examples_are_found_out_before_the_run(benchmark: Path, tmp_path
 
 
 def test_another_chat_template_is_another_run(benchmark: Path, tmp_path: Path) -> None:
-    (tmp_path / "checkpoint").mkdir()
+    write_checkpoint(tmp_path / "checkpoint")
     fingerprints = set()
     for template in ("a", "b"):
         (tmp_path / template).write_text(template)

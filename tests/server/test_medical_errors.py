@@ -56,6 +56,14 @@ def test_a_wrong_body_is_told_which_field(route: str, body: dict[str, Any], para
     assert backend.requests == []
 
 
+def test_a_body_that_is_not_said_to_be_json_is_told_so() -> None:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}  # what curl says of --data
+    with medical_backend() as backend, medical_gateway(backend) as gateway:
+        answer = httpx.post(f"{gateway.url}/v1/medical/answer", content=b'{"question": "x"}', headers=form)
+    assert answer.status_code == 400
+    assert "send the header Content-Type: application/json" in answer.json()["error"]["message"]
+
+
 @pytest.mark.parametrize(
     ("route", "more", "param"),
     [

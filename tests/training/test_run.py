@@ -11,6 +11,7 @@ from app.errors import InputError
 from training.checkpoints import is_finished, read_lineage
 from training.launch import Slurm, write_job
 from training.recipe import load_recipe
+from training.run import run_recipe
 from training.stage.folder import RunFolder
 
 
@@ -27,6 +28,22 @@ def test_a_restart_deletes_a_run_and_keeps_its_batch_file_and_logs(tmp_path: Pat
     folder.clear()
     assert [file.name for file in output.iterdir()] == ["slurm"]
     assert job.exists()
+
+
+def test_missing_data_and_gpus_are_found_before_processes_are_started(tmp_path: Path) -> None:
+    torch = pytest.importorskip("torch", reason="torch is not installed: run `make setup`")
+    overrides = [f"data.folder={tmp_path}", f"output={tmp_path / 'out'}"]
+    with pytest.raises(InputError, match=r"HiMed-West_Corpus.*: there is no such file"):
+        run_recipe("himed-8b/la", overrides)
+    for system in ("West", "Trad"):
+        (tmp_path / "himed").mkdir(exist_ok=True)
+        (tmp_path / "himed" / f"HiMed-{system}_Corpus.jsonl").touch()
+    there = torch.cuda.device_count()
+    wanted = there + 1
+    more = [f"launch.processes={wanted}", "trainer.gradient_accumulation_steps=1", f"effective_batch={4 * wanted}"]
+    with pytest.raises(InputError, match=f"himed-8b/la wants {wanted} GPUs, and there are {there} here"):
+        run_recipe("himed-8b/la", [*overrides, *more])
+    assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("with_job", [True, False])

@@ -84,6 +84,7 @@ def test_the_gateways_configuration_keeps_its_port_and_names_folders_beside_it(t
     assert list(first["models"]) == ["trained", "base"]
     assert first["models"]["trained"]["checkpoint"] == "training/final"
     assert first["open"]
+    assert first["limits"] == {"max_tokens": 128}
     assert first["host"] == "127.0.0.1"
     (tmp_path / "serve.yaml").write_text(f"port: {(port := free_port(0))}\n")
     assert yaml.safe_load(write_config(tmp_path / "serve.yaml", checkpoints).read_text())["port"] == port

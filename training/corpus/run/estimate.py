@@ -83,9 +83,14 @@ def print_estimate(estimates: Sequence[Estimate]) -> None:
         table.add_column(name, justify="right", no_wrap=name != "calls")
     table.add_column("tokens are")
     for one in estimates:
-        calls = ", ".join(f"{count:,.0f} {purpose}" for purpose, count in one.expected.calls.items()) or "none"
+        calls = ", ".join(f"{_whole(count)} {purpose}" for purpose, count in one.expected.calls.items()) or "none"
         tokens = (one.expected.prompt_tokens, one.expected.completion_tokens)
         how = {1.0: "of calls made so far", 0.0: "by a rule of thumb"}.get(one.measured, "partly by a rule of thumb")
         row = (f"{one.books:,}", f"{one.size.items:,.0f}", calls, *(f"{count:,.0f}" for count in tokens))
         table.add_row(one.step, *row, how if one.expected.calls else "")
     Console().print(table)
+
+
+def _whole(calls: float) -> str:
+    """A number of calls; an expected half of one is no reason to say none."""
+    return "<1" if 0 < calls < 0.5 else f"{calls:,.0f}"
