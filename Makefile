@@ -7,8 +7,7 @@ BIN := $(VENV)/bin
 STACK := $(if $(GPU),gpu,cpu)
 LOCK := requirements/$(STACK).lock
 STAMP := $(VENV)/.setup-$(STACK)
-# More than cores: much of the suite waits for servers, browsers and files.
-TEST_PROCESSES ?= 3
+TEST_PROCESSES ?= 2
 PIP_AUDIT := 2.10.1
 BROWSER := chromium fonts-noto-core
 # Where PyTorch's CPU builds are found when pip's own index has none (no CUDA libraries are needed on a CPU).

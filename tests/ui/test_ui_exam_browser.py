@@ -230,6 +230,7 @@ def test_another_is_drawn_by_chance_from_the_chosen_language(running: RunningPag
     choose(page, "#exam-filter", "Hindi (2)")
     expect(origin).to_contain_text("Fevers · hi-")
     for _ in range(4):
+        page.wait_for_timeout(1_000)  # a click is not taken while the draw before it has not quite ended
         shown = origin.inner_text()
         page.click("#exam-draw-another")
         expect(origin).to_have_text({"Fevers · hi-1": "Fevers · hi-2", "Fevers · hi-2": "Fevers · hi-1"}[shown])
