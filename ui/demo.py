@@ -128,7 +128,7 @@ class Demo:
                     self._compare()
                 if with_page:
                     self._open_page(url)
-        _say(f"\nDone in {_minutes(time.monotonic() - self._started)}. What is in {self.folder} is kept; once more:")
+        _say(f"\nDone in {_minutes(time.monotonic() - self._started)}. What is in {self.folder} is kept; its runs:")
         _show("himed-results", ["list", "--db", self.database])
 
     def _train(self) -> None:
@@ -152,7 +152,9 @@ class Demo:
         write_whole(about, orjson.dumps(state, option=orjson.OPT_INDENT_2))
 
     def _is_done(self, benchmark: str, model: str) -> bool:
-        return self._report(benchmark, model).exists()
+        # A report is written of a run with failed items too, which the same command goes on with.
+        report = _read_json(self._report(benchmark, model))
+        return report is not None and report["run"]["status"] == "finished"
 
     def _report(self, benchmark: str, model: str) -> Path:
         return self.results / f"{benchmark}-{model}.json"
