@@ -120,9 +120,8 @@ class RunRow(Base):
     started: Mapped[datetime] = mapped_column(default=utc_now)
     heartbeat: Mapped[datetime] = mapped_column(default=utc_now)
     finished: Mapped[datetime | None]
-    owner: Mapped[str | None] = mapped_column(
-        String(200)
-    )  # host:process:start of who works on it; None when nobody does
+    # host:process:start of who works on it; None when nobody does
+    owner: Mapped[str | None] = mapped_column(String(200))
 
     benchmark: Mapped[BenchmarkRow] = relationship(lazy="joined")
     model: Mapped[ModelRow] = relationship(lazy="joined")
