@@ -104,6 +104,8 @@ def make_plan(config: EvalConfig, data_dir: Path | None) -> Plan:
     source, name, revision, where = _identify(config)
     format = config.format or (trained_format(config.model) if config.model else None) or "plain"
     sampling = _sampling(config, format)
+    if config.model is not None:
+        _check_room(config, sampling.max_tokens)
     templates = prompt_hash(format)
     decides: dict[str, Any] = {
         "benchmark": [benchmark.name, benchmark.sha256],
@@ -164,6 +166,20 @@ def _identify(config: EvalConfig) -> tuple[str, str, str, str]:
     assert config.endpoint is not None
     assert config.served_model is not None
     return "endpoint", config.model_name or config.served_model, "", normalise_base_url(config.endpoint)
+
+
+def _check_room(config: EvalConfig, max_tokens: int | None) -> None:
+    """Refuse completions that cannot fit, before a run is made whose every request vLLM would refuse."""
+    from app.engine import Engine, EngineSettings
+    from app.engine.command import serving_length
+
+    assert config.model is not None
+    served = EngineSettings(config.model, max_model_len=config.max_model_len, chat_template=config.chat_template)
+    checkpoint, _rank = Engine(served).check()
+    length = serving_length(served, checkpoint)
+    if length is not None and max_tokens is not None and max_tokens >= length:
+        problem = f"completions of {max_tokens:,} tokens leave no room for a prompt in the model's {length:,}"
+        raise InputError(problem, field="--max-tokens", remedy=f"give --max-tokens, a number well below {length:,}")
 
 
 def _sampling(config: EvalConfig, format: Format) -> Sampling:

@@ -4,7 +4,7 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from sqlalchemy import Engine as Database
 from sqlalchemy import select as sql_select
@@ -24,9 +24,6 @@ from evaluation.results.writer import RunWriter
 from evaluation.scorers import score_generation
 from evaluation.scorers.base import read_attempt
 from evaluation.scorers.judge import Judge, JudgeSpec
-
-if TYPE_CHECKING:
-    from app.engine import EngineSettings
 
 Work = TypeVar("Work")
 
@@ -163,7 +160,6 @@ class Runner:
             chat_template=config.chat_template,
             log_dir=self.settings.log_dir,
         )
-        _check_room(served, self.plan.sampling.max_tokens)
         print(f"starting vLLM for {config.model} (its log goes to {self.settings.log_dir})", file=sys.stderr)
         async with Engine(served) as engine:
             settings = engine.endpoint_settings(concurrency=config.concurrency, timeout_s=config.timeout)
@@ -282,18 +278,6 @@ class Fuse:
         self.row += 1
         if error.status in _HOPELESS or (error.retryable and self.row >= self.limit):
             raise RunStoppedError(str(error)) from None
-
-
-def _check_room(served: "EngineSettings", max_tokens: int | None) -> None:
-    """Refuse completions that cannot fit, before vLLM is started to refuse each of them."""
-    from app.engine import Engine
-    from app.engine.command import serving_length
-
-    checkpoint, _rank = Engine(served).check()
-    length = serving_length(served, checkpoint)
-    if length is not None and max_tokens is not None and max_tokens >= length:
-        problem = f"completions of {max_tokens:,} tokens leave no room for a prompt in the model's {length:,}"
-        raise InputError(problem, field="--max-tokens", remedy=f"give --max-tokens, a number well below {length:,}")
 
 
 def _count_choice(progress: RunProgress, generation: Generation) -> None:

@@ -60,6 +60,7 @@ def test_completions_that_cannot_fit_are_refused_before_vllm_starts(tmp_path: Pa
     (line,) = [line for line in done.stderr.splitlines() if line.startswith("himed-eval: error: ")]
     assert "completions of 1,024 tokens leave no room for a prompt in the model's 1,024; give --max-tokens" in line
     assert "starting vLLM" not in done.stderr
+    assert not (tmp_path / "himed.db").exists()
 
 
 def test_a_folder_that_is_no_checkpoint_leaves_no_run_behind(tmp_path: Path) -> None:
